@@ -1,0 +1,268 @@
+// Package agentproto is the wire between the control plane and its agents:
+// plain JSON over HTTPS, the agent always dialling out. It holds the types,
+// the paths and the version, and nothing that acts. docs/agent-protocol.md
+// says the same as prose; testdata holds one golden message of each type.
+//
+// It imports the standard library only, so that an agent of any age can be
+// built from it alone.
+package agentproto
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Version is the protocol this build speaks best; OldestVersion the oldest
+// that the server still answers. An agent sends its version in the header
+// VersionHeader with every request and is answered in that version.
+//
+// Version 2 added Tokens to HeartbeatAnswer. An agent of version 1 never
+// renews its storage token, and so its leases carry one that lives longer.
+const (
+	Version       = 2
+	OldestVersion = 1
+	VersionHeader = "Holdfast-Protocol"
+)
+
+// The paths, all POST, all JSON, all but Enrol with
+// "Authorization: Bearer <credential>".
+const (
+	PathEnrol     = "/agent/v1/enrol"
+	PathHello     = "/agent/v1/hello"
+	PathPoll      = "/agent/v1/poll"
+	PathStarted   = "/agent/v1/started"
+	PathHeartbeat = "/agent/v1/heartbeat"
+	PathComplete  = "/agent/v1/complete"
+)
+
+// EnrolRequest trades a one-time token for the agent's own credential.
+type EnrolRequest struct {
+	Token        string `json:"token"`
+	Hostname     string `json:"hostname"`
+	AgentVersion string `json:"agent_version"`
+}
+
+// EnrolAnswer holds the credential; it is shown once and never stored in the
+// clear by the control plane.
+type EnrolAnswer struct {
+	HostID     string `json:"host_id"`
+	HostName   string `json:"host_name"`
+	Credential string `json:"credential"`
+}
+
+// HelloRequest begins one life of an agent process. Instance is a fresh random
+// UUID per process start. The answer's epoch outdates every earlier instance.
+type HelloRequest struct {
+	Instance     string   `json:"instance"`
+	AgentVersion string   `json:"agent_version"`
+	Hostname     string   `json:"hostname"`
+	OS           string   `json:"os"`
+	Arch         string   `json:"arch"`
+	Now          string   `json:"now"` // RFC 3339, the agent's clock, to show skew
+	AllowRoots   []string `json:"allow_roots"`
+}
+
+// HelloAnswer gives the epoch and the paces.
+type HelloAnswer struct {
+	Epoch            int64 `json:"epoch"`
+	HeartbeatSeconds int   `json:"heartbeat_seconds"` // 10
+	PollWaitSeconds  int   `json:"poll_wait_seconds"` // 25
+}
+
+// Held names one lease that the agent holds.
+type Held struct {
+	Run   string `json:"run"`
+	Fence int64  `json:"fence"`
+}
+
+// PollRequest asks for work and says what is held already. PollSeq rises by
+// one with each poll of an instance, so that a late old poll cannot take back
+// a newer lease. A leased run that is not in Held goes back to the queue.
+type PollRequest struct {
+	Instance    string `json:"instance"`
+	Epoch       int64  `json:"epoch"`
+	PollSeq     int64  `json:"poll_seq"`
+	Held        []Held `json:"held"`
+	WaitSeconds int    `json:"wait_seconds"`
+}
+
+// PollAnswer gives the new leases, possibly none, and the runs to stop.
+type PollAnswer struct {
+	Leases []Lease `json:"leases"`
+	Stop   []Stop  `json:"stop"`
+}
+
+// Stop tells the agent to drop a run: it was cancelled or is another's now.
+type Stop struct {
+	Run    string `json:"run"`
+	Fence  int64  `json:"fence"`
+	Reason string `json:"reason"`
+}
+
+// Kinds of copies.
+const (
+	KindDatabase = "database"
+	KindData     = "data"
+)
+
+// Lease is one backup to take. It is valid while (Run, Fence) is held.
+type Lease struct {
+	Run        string     `json:"run"`
+	Fence      int64      `json:"fence"`
+	Kind       string     `json:"kind"` // KindDatabase or KindData
+	Attempt    int        `json:"attempt"`
+	Site       Site       `json:"site"`
+	Repository Repository `json:"repository"`
+}
+
+// Site says where the site lives on the host. CodeDir is the folder that holds
+// config.php (the parent of public/ since Moodle 5.1). AccountRoot may be "".
+type Site struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	CodeDir     string `json:"code_dir"`
+	AccountRoot string `json:"account_root,omitempty"`
+}
+
+// Repository is the site's own repository of one kind, behind the vault.
+type Repository struct {
+	ID       string `json:"id"`
+	Password string `json:"password"`
+	URL      string `json:"url"`           // base of the vault, like https://vault:8443
+	Name     string `json:"name"`          // the repository's name there, "SITE-ID/KIND"
+	Token    string `json:"token"`         // bound to this repository and this lease
+	Pin      string `json:"pin,omitempty"` // "sha256:<64 hex>" of the certificate's public key; "" means the system's CAs
+}
+
+// StartedRequest says that the working process runs: only now an attempt counts.
+type StartedRequest struct {
+	Instance string `json:"instance"`
+	Epoch    int64  `json:"epoch"`
+	Run      string `json:"run"`
+	Fence    int64  `json:"fence"`
+}
+
+// Progress is how far a run is. Totals are 0 while unknown.
+type Progress struct {
+	Phase      string `json:"phase"` // "inspecting", "dumping", "walking", "storing", "checking"
+	Detail     string `json:"detail,omitempty"`
+	DoneFiles  int64  `json:"done_files"`
+	TotalFiles int64  `json:"total_files"`
+	DoneBytes  int64  `json:"done_bytes"`
+	TotalBytes int64  `json:"total_bytes"`
+	DoneTables int    `json:"done_tables"`
+	AllTables  int    `json:"all_tables"`
+}
+
+// HeartbeatRequest reports on every run of the agent at once.
+type HeartbeatRequest struct {
+	Instance string    `json:"instance"`
+	Epoch    int64     `json:"epoch"`
+	Runs     []RunBeat `json:"runs"`
+}
+
+// RunBeat is one run's progress.
+type RunBeat struct {
+	Run      string   `json:"run"`
+	Fence    int64    `json:"fence"`
+	Progress Progress `json:"progress"`
+}
+
+// HeartbeatAnswer names the runs that go on; one that is absent must stop.
+type HeartbeatAnswer struct {
+	Keep   []Held  `json:"keep"`
+	Tokens []Token `json:"tokens,omitempty"` // version 2: fresh storage tokens
+}
+
+// Token renews the storage token of a run.
+type Token struct {
+	Run   string `json:"run"`
+	Token string `json:"token"`
+}
+
+// Outcomes of a run.
+const (
+	OutcomeGood       = "good"       // a whole copy is stored
+	OutcomeIncomplete = "incomplete" // a copy is stored that lacks something, named in Problems
+	OutcomeFailed     = "failed"     // nothing usable is stored; try again
+	OutcomeRefused    = "refused"    // the agent will not do this; trying again changes nothing
+	OutcomeStopped    = "stopped"    // the agent was told to stop
+)
+
+// CompleteRequest ends a run. It may be sent again until answered: the server
+// takes the first for (Run, Fence) and repeats its answer for the rest.
+type CompleteRequest struct {
+	Instance string `json:"instance"`
+	Epoch    int64  `json:"epoch"`
+	Run      string `json:"run"`
+	Fence    int64  `json:"fence"`
+	Outcome  string `json:"outcome"`
+	// Error is one sentence for a person, with no secret in it; set unless Outcome is good.
+	Error     string `json:"error,omitempty"`
+	ErrorCode string `json:"error_code,omitempty"` // like "upgrade-running", "outside-allowed-roots"
+	// NotBefore asks that the next attempt waits, RFC 3339; empty for no wish.
+	NotBefore string `json:"not_before,omitempty"`
+	Copy      *Copy  `json:"copy,omitempty"` // set if Outcome is good or incomplete
+}
+
+// Copy is what was stored and what is true of it.
+type Copy struct {
+	Snapshot    string          `json:"snapshot"` // the engine's id of it
+	Manifest    json.RawMessage `json:"manifest"` // the engine's manifest, kept by the control plane too
+	TakenAt     time.Time       `json:"taken_at"` // when the copy began
+	Seconds     float64         `json:"seconds"`
+	Files       int64           `json:"files"`
+	Bytes       int64           `json:"bytes"`            // logical bytes of the source
+	StoredBytes int64           `json:"stored_bytes"`     // bytes added to the repository
+	SHA256      string          `json:"sha256,omitempty"` // of a dump's stream
+	Excluded    []Excluded      `json:"excluded"`
+	Problems    []Problem       `json:"problems"`
+	Vanished    int64           `json:"vanished"` // files gone between listing and reading; normal
+	Tables      []Table         `json:"tables,omitempty"`
+	Facts       Facts           `json:"facts"`
+}
+
+// Excluded is one folder or file class that the policy leaves out.
+type Excluded struct {
+	Path  string `json:"path"` // like "moodledata/cache"
+	Files int64  `json:"files"`
+	Bytes int64  `json:"bytes"`
+}
+
+// Problem is one thing that could not be copied.
+type Problem struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+// Table is one table of a dump with its number of rows.
+type Table struct {
+	Name string `json:"name"`
+	Rows int64  `json:"rows"`
+}
+
+// Facts are what the agent saw of the site.
+type Facts struct {
+	Layout        string   `json:"layout"` // "classic" or "public"
+	Release       string   `json:"release"`
+	Version       string   `json:"version"`
+	Branch        string   `json:"branch"`
+	WWWRoot       string   `json:"wwwroot"`
+	DataRoot      string   `json:"dataroot"`
+	DBType        string   `json:"dbtype"`
+	DBHost        string   `json:"dbhost"`
+	DBName        string   `json:"dbname"`
+	Prefix        string   `json:"prefix"`
+	ReadBy        string   `json:"config_read_by"` // "php" or "static"
+	ServerVersion string   `json:"server_version,omitempty"`
+	ClientVersion string   `json:"client_version,omitempty"`
+	Warnings      []string `json:"warnings"`
+}
+
+// ErrorAnswer is the body of every answer that is not 2xx.
+// Status 401: the credential is unknown or revoked. 409: the epoch, instance
+// or fence is old; drop the work named. 426: the protocol version is not spoken.
+type ErrorAnswer struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
