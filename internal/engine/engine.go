@@ -1,0 +1,133 @@
+// Package engine is Kopia behind few verbs: create, open, store a tree or a
+// stream, list, read, verify, delete, maintain; and the plain sealed files. It
+// decides how a repository is made and what counts as a snapshot, and is, with
+// the vault, the only importer of Kopia. It never decides which snapshot is to
+// be kept: that is the catalog's business, and Kopia's own retention is pinned
+// to keep everything.
+package engine
+
+import (
+	"encoding/json"
+	"time"
+
+	"holdfast/internal/vault"
+)
+
+// Kind says what a repository holds: the dumps of a site's database, or the
+// trees of its files. It decides how contents are cut into chunks.
+type Kind string
+
+// The kinds of a repository.
+const (
+	Database Kind = "database"
+	Data     Kind = "data"
+)
+
+// Location says where a repository is: exactly one of Backend (the keeper's
+// side, or a plain local directory) and Door (the agent's side). It holds
+// secrets; it can be sent as JSON to the working process.
+type Location struct {
+	Backend    *vault.Backend `json:"backend,omitempty"`
+	Repository string         `json:"repository,omitempty"` // "SITE/KIND" within Backend; "" for a directory that is itself the repository
+	Door       *vault.Door    `json:"door,omitempty"`
+}
+
+// TreeOptions say what StoreTree stores.
+type TreeOptions struct {
+	Source          string         // the site's id or name; snapshots of one source follow each other
+	Roots           []Root         // each becomes a directory of its Name at the top of the snapshot
+	TakenAt         time.Time      // the instant the snapshot stands for; zero means now
+	Progress        func(Progress) // may be nil; called from one goroutine at a time, often
+	Previous        bool           // take files whose size, mtime, mode and owner are unchanged from the last snapshot without reading them
+	CheckpointEvery time.Duration  // how often what is stored so far is made safe from a crash; 0 means 5 min, at most 45 min
+}
+
+// Root is one directory of a tree snapshot, and what of it is left out. All
+// exclusions are anchored: none is a name that would match at any depth.
+type Root struct {
+	Name            string            `json:"name"`
+	Path            string            `json:"path"`
+	ExcludeDirs     []string          `json:"exclude_dirs,omitempty"`      // names of directories at the first level of this root
+	ExcludePaths    []string          `json:"exclude_paths,omitempty"`     // exact relative paths, files or directories
+	ExcludeTopFiles bool              `json:"exclude_top_files,omitempty"` // files (not directories) at the first level of this root
+	ExcludeSuffixIn map[string]string `json:"exclude_suffix_in,omitempty"` // relative directory to file suffix, at any depth below that directory
+	Skip            []string          `json:"skip,omitempty"`              // absolute paths that are other roots and must not be stored twice
+}
+
+// StreamOptions say what StoreStream stores.
+type StreamOptions struct {
+	Source   string         // the site's id or name
+	FileName string         // the name the stream has in the snapshot
+	TakenAt  time.Time      // the instant the snapshot stands for; zero means now
+	Progress func(Progress) // may be nil
+}
+
+// Progress is how far an operation is. Totals are 0 while unknown, and an
+// estimate otherwise.
+type Progress struct {
+	DoneFiles, TotalFiles, DoneBytes, TotalBytes int64
+	Phase                                        string // "storing", "restoring", "reading"
+}
+
+// Problem is a path that could not be stored, and why.
+type Problem struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+// Snapshot is one stored copy.
+type Snapshot struct {
+	ID           string          `json:"id"`
+	Kind         Kind            `json:"kind"`
+	Source       string          `json:"source"`
+	TakenAt      time.Time       `json:"taken_at"`
+	EndedAt      time.Time       `json:"ended_at"`
+	Files        int64           `json:"files"`
+	Bytes        int64           `json:"bytes"`              // of the files as they are
+	StoredBytes  int64           `json:"stored_bytes"`       // added to the repository by this snapshot, after compression
+	SHA256       string          `json:"sha256,omitempty"`   // hex, of a stream
+	Problems     []Problem       `json:"problems,omitempty"` // what could not be read, at most 100; a copy with problems is incomplete
+	ProblemCount int64           `json:"problem_count,omitempty"`
+	Vanished     int64           `json:"vanished,omitempty"` // files that went away while the tree was read: normal
+	Special      int64           `json:"special,omitempty"`  // sockets, pipes and devices, which are not stored
+	Manifest     json.RawMessage `json:"manifest,omitempty"`
+}
+
+// RestoreOptions say how a restore goes.
+type RestoreOptions struct {
+	Progress func(Progress) // may be nil
+}
+
+// Restored is what a restore wrote.
+type Restored struct{ Files, Bytes int64 }
+
+// VerifyOptions say what Verify looks at.
+type VerifyOptions struct {
+	IDs      []string       // snapshots; none means all
+	Percent  float64        // of the files to read whole, 0 to 100; the others are only looked up
+	Progress func(Progress) // may be nil
+}
+
+// Damage is one thing that cannot be had back.
+type Damage struct {
+	Snapshot string `json:"snapshot,omitempty"`
+	Path     string `json:"path,omitempty"`
+	Blob     string `json:"blob,omitempty"`
+	Reason   string `json:"reason"`
+}
+
+// VerifyReport is what Verify found. Only one with Proven says that the
+// snapshots can be restored: a quick look sees whether a pack exists, not
+// whether its bytes are right.
+type VerifyReport struct {
+	Snapshots, Files, Bytes int64
+	Proven                  bool // every file was read to its end and nothing was damaged
+	Damaged                 []Damage
+}
+
+// ScanReport is what Scan found of the whole repository.
+type ScanReport struct {
+	Blobs, Contents, Bytes int64
+	Read                   bool // every content was read and checked, not only its place
+	Damaged                []Damage
+}
