@@ -67,6 +67,9 @@ func (i ID[K]) String() string {
 	return i.u.String()
 }
 
+// UUID gives the bare UUID, for a column that holds identifiers of any kind.
+func (i ID[K]) UUID() uuid.UUID { return i.u }
+
 // IsZero tells whether there is no identifier.
 func (i ID[K]) IsZero() bool { return i.u == uuid.Nil }
 

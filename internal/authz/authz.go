@@ -1,0 +1,153 @@
+// Package authz decides who may do what. It is pure: Check looks an action up
+// in one table and answers with a Grant, a value that cannot be forged because
+// its fields are unexported. The store opens no transaction without one.
+package authz
+
+import (
+	"holdfast/internal/errs"
+	"holdfast/internal/id"
+	"holdfast/internal/tenant"
+)
+
+// Action is one thing that can be done.
+type Action string
+
+// The actions of this build.
+const (
+	ViewFleet    Action = "fleet.view"
+	ViewSite     Action = "site.view"
+	ViewRuns     Action = "run.view"
+	StartBackup  Action = "backup.start"
+	CancelRun    Action = "run.cancel"
+	ViewHosts    Action = "host.view"
+	ManageHosts  Action = "host.manage"
+	ManageSites  Action = "site.manage"
+	ViewTenants  Action = "tenant.view"
+	ManageTenant Action = "tenant.manage"
+	ManagePeople Action = "account.manage"
+	ViewQueue    Action = "queue.view"
+	ManageVault  Action = "destination.manage"
+	RestoreCopy  Action = "copy.restore"
+)
+
+// Actions are all actions, in a stable order.
+func Actions() []Action {
+	return []Action{
+		ViewFleet, ViewSite, ViewRuns, StartBackup, CancelRun, ViewHosts, ManageHosts, ManageSites,
+		ViewTenants, ManageTenant, ManagePeople, ViewQueue, ManageVault, RestoreCopy,
+	}
+}
+
+// Membership is a person's role in one tenant.
+type Membership struct {
+	Tenant id.Tenant
+	Role   tenant.Role
+}
+
+// Actor is somebody who acts: a member of staff, a customer, or the system.
+type Actor struct {
+	Account     id.Account
+	Name        string // for the event log: "staff:<id>", "customer:<id>", "cli", "system"
+	Staff       tenant.StaffRole
+	Memberships []Membership
+}
+
+// Console is the person at the machine's own command line, who could read the
+// database's files anyway: the owner's rights.
+func Console() Actor { return Actor{Name: "cli", Staff: tenant.Owner} }
+
+// Scope is which rows a Grant opens.
+type Scope int
+
+// The scopes, each a database role of its own.
+const (
+	none        Scope = iota
+	StaffScope        // every tenant's rows, as staff
+	TenantScope       // one tenant's rows
+	WorkerScope       // every tenant's rows, as the system's own workers and doors
+)
+
+// Grant is the proof that Check allowed an action. The zero Grant opens nothing.
+type Grant struct {
+	scope  Scope
+	tenant id.Tenant
+	actor  string
+	action Action
+}
+
+// Scope tells which rows the grant opens.
+func (g Grant) Scope() Scope { return g.scope }
+
+// Tenant tells the one tenant of a TenantScope grant; none otherwise.
+func (g Grant) Tenant() id.Tenant { return g.tenant }
+
+// Actor names who acts, for the event log.
+func (g Grant) Actor() string { return g.actor }
+
+// Action tells what was allowed.
+func (g Grant) Action() Action { return g.action }
+
+// System is the grant of the system's own work: River workers, the agents'
+// door, sign-in. Only those packages and cmd may call it; a test walks the
+// imports and holds it so.
+func System(name string) Grant {
+	return Grant{scope: WorkerScope, actor: "system:" + name}
+}
+
+// everyone that may do an action.
+type allowed struct {
+	staff  []tenant.StaffRole
+	member []tenant.Role
+}
+
+var (
+	allStaff   = tenant.StaffRoles()
+	operating  = []tenant.StaffRole{tenant.Owner, tenant.Operator}
+	helping    = []tenant.StaffRole{tenant.Owner, tenant.Operator, tenant.Support}
+	allMembers = tenant.Roles()
+)
+
+// table is who may do what; what it omits is refused.
+var table = map[Action]allowed{
+	ViewFleet:    {staff: allStaff, member: allMembers},
+	ViewSite:     {staff: allStaff, member: allMembers},
+	ViewRuns:     {staff: allStaff, member: allMembers},
+	StartBackup:  {staff: helping, member: []tenant.Role{tenant.Admin, tenant.Member}},
+	CancelRun:    {staff: helping},
+	ViewHosts:    {staff: allStaff},
+	ManageHosts:  {staff: operating},
+	ManageSites:  {staff: operating},
+	ViewTenants:  {staff: allStaff},
+	ManageTenant: {staff: operating},
+	ManagePeople: {staff: []tenant.StaffRole{tenant.Owner}},
+	ViewQueue:    {staff: allStaff},
+	ManageVault:  {staff: operating},
+	RestoreCopy:  {staff: operating},
+}
+
+// Check tells whether actor may do action on the rows of the tenant in
+// question; none means every tenant's rows, which is staff's alone. A refusal
+// is errs.Forbidden.
+func Check(actor Actor, action Action, of id.Tenant) (Grant, error) {
+	may, known := table[action]
+	if known && actor.Staff != "" {
+		for _, r := range may.staff {
+			if r == actor.Staff {
+				return Grant{scope: StaffScope, actor: actor.Name, action: action}, nil
+			}
+		}
+	}
+	if known && !of.IsZero() {
+		for _, m := range actor.Memberships {
+			if m.Tenant != of {
+				continue
+			}
+			for _, r := range may.member {
+				if r == m.Role {
+					return Grant{scope: TenantScope, tenant: of, actor: actor.Name, action: action}, nil
+				}
+			}
+		}
+	}
+	return Grant{}, errs.New(errs.Forbidden, "You may not do this (%s).", action)
+}

@@ -1,0 +1,62 @@
+// Package catalog is the life of a copy and what a copy is worth: its states,
+// the moves between them, and which of a month's database copies is also
+// written as a plain sealed file. Pure; the bytes are engine's.
+package catalog
+
+import (
+	"time"
+
+	"holdfast/internal/backup"
+	"holdfast/internal/errs"
+)
+
+// State is what a copy is worth.
+type State string
+
+// The states.
+const (
+	Good       State = "good"       // whole
+	Incomplete State = "incomplete" // stored, but lacks what its problems name
+	Damaged    State = "damaged"    // verification found bytes that are not what was stored
+	Gone       State = "gone"       // deleted from storage
+)
+
+// States are all states.
+func States() []State { return []State{Good, Incomplete, Damaged, Gone} }
+
+// Verb is what happens to a copy.
+type Verb string
+
+// The verbs.
+const (
+	FindDamage Verb = "find_damage"
+	Delete     Verb = "delete"
+)
+
+// Verbs are all verbs.
+func Verbs() []Verb { return []Verb{FindDamage, Delete} }
+
+var table = map[State]map[Verb]State{
+	Good:       {FindDamage: Damaged, Delete: Gone},
+	Incomplete: {FindDamage: Damaged, Delete: Gone},
+	Damaged:    {Delete: Gone},
+}
+
+// Apply gives the state that verb leads to, or errs.Conflict.
+func Apply(from State, verb Verb) (State, error) {
+	to, ok := table[from][verb]
+	if !ok {
+		return from, errs.New(errs.Conflict, "A copy that is %s cannot go through %s.", from, verb)
+	}
+	return to, nil
+}
+
+// LocalMonth is the month of t in the site's zone, "2006-01".
+func LocalMonth(t time.Time, zone *time.Location) string { return t.In(zone).Format("2006-01") }
+
+// WantsSeal tells whether a copy is to be written as a plain sealed file too:
+// the first good database copy of each local month, which is the one that
+// serves the policy's monthly rule.
+func WantsSeal(kind backup.Kind, state State, sealedInMonth int) bool {
+	return kind == backup.Database && state == Good && sealedInMonth == 0
+}

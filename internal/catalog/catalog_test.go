@@ -1,0 +1,53 @@
+package catalog_test
+
+import (
+	"testing"
+	"time"
+
+	"holdfast/internal/backup"
+	"holdfast/internal/catalog"
+	"holdfast/internal/errs"
+)
+
+func TestApply_RefusesWhatTheTableOmits(t *testing.T) {
+	t.Parallel()
+	allowed := map[catalog.State]map[catalog.Verb]catalog.State{
+		catalog.Good:       {catalog.FindDamage: catalog.Damaged, catalog.Delete: catalog.Gone},
+		catalog.Incomplete: {catalog.FindDamage: catalog.Damaged, catalog.Delete: catalog.Gone},
+		catalog.Damaged:    {catalog.Delete: catalog.Gone},
+	}
+	for _, s := range catalog.States() {
+		for _, v := range catalog.Verbs() {
+			got, err := catalog.Apply(s, v)
+			want, ok := allowed[s][v]
+			if ok && (err != nil || got != want) {
+				t.Errorf("Apply(%s, %s) = %s, %v, want %s", s, v, got, err, want)
+			}
+			if !ok && !errs.Is(err, errs.Conflict) {
+				t.Errorf("Apply(%s, %s) gave %s, %v, want a refusal", s, v, got, err)
+			}
+		}
+	}
+}
+
+func TestLocalMonth_IsTheSitesMonthNotOurs(t *testing.T) {
+	t.Parallel()
+	zone, err := time.LoadLocation("Pacific/Auckland")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
+	if got := catalog.LocalMonth(at, zone); got != "2026-04" {
+		t.Fatalf("got %s", got)
+	}
+}
+
+func TestWantsSeal_OnceAMonthAndOnlyGoodDatabaseCopies(t *testing.T) {
+	t.Parallel()
+	if !catalog.WantsSeal(backup.Database, catalog.Good, 0) ||
+		catalog.WantsSeal(backup.Database, catalog.Good, 1) ||
+		catalog.WantsSeal(backup.Database, catalog.Incomplete, 0) ||
+		catalog.WantsSeal(backup.Data, catalog.Good, 0) {
+		t.Fatal("only a month's first good database copy is sealed")
+	}
+}

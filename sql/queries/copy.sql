@@ -1,0 +1,52 @@
+-- name: InsertCopy :exec
+INSERT INTO copy (tenant_id, id, site_id, repository_id, run_id, fence, kind, state, snapshot, manifest, taken_at, finished_at, seconds,
+  files, bytes, stored_bytes, sha256, row_total, table_total, vanished, details, local_month)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22);
+
+-- name: CopyOfRun :one
+SELECT id, fence FROM copy WHERE tenant_id = $1 AND run_id = $2;
+
+-- name: CopiesOfSite :many
+SELECT tenant_id, id, site_id, run_id, kind, state, taken_at, finished_at, seconds, files, bytes, stored_bytes, sha256, row_total, table_total,
+  vanished, details, local_month, sealed_name, verified_at
+FROM copy WHERE tenant_id = $1 AND site_id = $2 AND state <> 'gone' ORDER BY taken_at DESC, kind LIMIT $3;
+
+-- name: CopyByID :one
+SELECT * FROM copy WHERE id = $1;
+
+-- name: SealedInMonth :one
+SELECT count(*) FROM copy c WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.kind = 'database' AND c.local_month = $3 AND c.state = 'good' AND c.id <> $4
+  AND (c.sealed_name <> '' OR EXISTS (SELECT 1 FROM keeper_task k WHERE k.tenant_id = c.tenant_id AND k.copy_id = c.id AND k.kind = 'seal_copy' AND k.state IN ('queued', 'running')));
+
+-- name: SetSealed :execrows
+UPDATE copy SET sealed_name = $3, sealed_sha256 = $4 WHERE tenant_id = $1 AND id = $2 AND state = 'good';
+
+-- name: SetVerified :execrows
+UPDATE copy SET verified_at = $3 WHERE tenant_id = $1 AND id = $2 AND state IN ('good', 'incomplete');
+
+-- name: MoveCopy :execrows
+UPDATE copy SET state = sqlc.arg(to_state) WHERE tenant_id = $1 AND id = $2 AND state = sqlc.arg(from_state);
+
+-- name: CopiesInRepository :many
+SELECT id, snapshot, state FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state <> 'gone';
+
+-- name: InsertTask :exec
+INSERT INTO keeper_task (tenant_id, id, site_id, destination_id, repository_id, copy_id, kind, not_before, created_at)
+VALUES ($1, $2, $3, $4, $5, sqlc.narg(copy_id), $6, $7, $7)
+ON CONFLICT (repository_id, kind, coalesce(copy_id, '00000000-0000-0000-0000-000000000000')) WHERE state IN ('queued', 'running') DO NOTHING;
+
+-- name: TaskByID :one
+SELECT * FROM keeper_task WHERE id = $1;
+
+-- name: TakeTask :one
+UPDATE keeper_task SET state = 'running', attempt = attempt + 1
+WHERE id = (SELECT k.id FROM keeper_task k WHERE k.destination_id = $1 AND k.state = 'queued' AND k.not_before <= $2
+  ORDER BY (k.kind = 'create_repository') DESC, k.not_before LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING *;
+
+-- name: ReclaimTasks :execrows
+UPDATE keeper_task SET state = 'queued' WHERE destination_id = $1 AND state = 'running';
+
+-- name: FinishTask :execrows
+UPDATE keeper_task SET state = sqlc.arg(to_state), error = sqlc.arg(error), finished_at = sqlc.arg(finished_at), not_before = sqlc.arg(not_before)
+WHERE tenant_id = $1 AND id = $2 AND state = 'running';

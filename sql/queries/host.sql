@@ -1,0 +1,52 @@
+-- name: InsertHost :exec
+INSERT INTO host (id, name, max_runs, created_at) VALUES ($1, $2, $3, $4);
+
+-- name: HostByName :one
+SELECT * FROM host WHERE name = $1;
+
+-- name: HostByID :one
+SELECT * FROM host WHERE id = $1;
+
+-- name: HostByCredential :one
+SELECT * FROM host WHERE credential_hash = $1;
+
+-- name: ListHosts :many
+SELECT h.*,
+  (SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed') AS sites,
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running,
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'queued') AS waiting
+FROM host h ORDER BY h.name;
+
+-- name: InsertEnrolment :exec
+INSERT INTO host_enrolment (id, host_id, token_hash, expires_at, created_at) VALUES ($1, $2, $3, $4, $5);
+
+-- name: UseEnrolment :one
+UPDATE host_enrolment SET used_at = sqlc.arg(now)::timestamptz
+WHERE token_hash = $1 AND used_at IS NULL AND expires_at > sqlc.arg(now)::timestamptz
+RETURNING host_id;
+
+-- name: ActivateHost :execrows
+UPDATE host SET state = 'active', credential_hash = $2, hostname = $3, agent_version = $4, instance = NULL, epoch = epoch + 1
+WHERE id = $1;
+
+-- name: SetHostState :execrows
+UPDATE host SET state = sqlc.arg(to_state), credential_hash = CASE WHEN sqlc.arg(to_state)::host_state = 'revoked' THEN NULL ELSE credential_hash END
+WHERE id = $1 AND state = sqlc.arg(from_state);
+
+-- name: SetHostLimit :execrows
+UPDATE host SET max_runs = $2 WHERE id = $1;
+
+-- name: HelloHost :one
+UPDATE host SET epoch = epoch + 1, instance = $2, poll_seq = 0, agent_version = $3, protocol = $4, hostname = $5, clock_skew_ms = $6, last_seen_at = $7
+WHERE id = $1 AND state IN ('active', 'maintenance')
+RETURNING epoch;
+
+-- name: LockHostForPoll :one
+UPDATE host SET poll_seq = sqlc.arg(seq), last_seen_at = sqlc.arg(now)::timestamptz
+WHERE id = $1 AND instance = $2 AND epoch = $3 AND poll_seq < sqlc.arg(seq)
+RETURNING state, max_runs, epoch;
+
+-- name: TouchHost :one
+UPDATE host SET last_seen_at = sqlc.arg(now)::timestamptz
+WHERE id = $1 AND instance = $2 AND epoch = $3
+RETURNING id;

@@ -1,0 +1,79 @@
+-- name: InsertRun :exec
+INSERT INTO run (tenant_id, id, site_id, host_id, kind, reason, priority, max_attempts, not_before, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9);
+
+-- name: RunByID :one
+SELECT * FROM run WHERE id = $1;
+
+-- name: RunForTenant :one
+SELECT * FROM run WHERE tenant_id = $1 AND id = $2;
+
+-- name: OpenRunOf :one
+SELECT * FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased');
+
+-- name: ListRuns :many
+SELECT r.*, s.name AS site_name, t.name AS tenant_name
+FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
+WHERE (sqlc.narg(tenant_id)::uuid IS NULL OR r.tenant_id = sqlc.narg(tenant_id)::uuid)
+  AND (sqlc.narg(site_id)::uuid IS NULL OR r.site_id = sqlc.narg(site_id)::uuid)
+  AND (sqlc.arg(only_open)::bool = false OR r.state IN ('planned', 'queued', 'leased'))
+ORDER BY (r.state IN ('planned', 'queued', 'leased')) DESC, r.created_at DESC, r.id DESC
+LIMIT sqlc.arg(page_size);
+
+-- name: QueueRun :execrows
+UPDATE run SET state = 'queued' WHERE tenant_id = $1 AND id = $2 AND state = 'planned';
+
+-- name: RetryRun :execrows
+UPDATE run SET state = 'planned', not_before = $4, error = $5, error_code = $6, fence = NULL, host_epoch = NULL, leased_at = NULL, progress = '{}'
+WHERE tenant_id = $1 AND id = $2 AND state = 'leased' AND fence = $3;
+
+-- name: FinishRun :execrows
+UPDATE run SET state = sqlc.arg(to_state), finished_at = sqlc.arg(now)::timestamptz, error = sqlc.arg(error), error_code = sqlc.arg(error_code)
+WHERE tenant_id = $1 AND id = $2 AND state = 'leased' AND fence = sqlc.arg(fence);
+
+-- name: CancelRun :execrows
+UPDATE run SET state = 'cancelled', finished_at = sqlc.arg(now)::timestamptz, error = sqlc.arg(error), error_code = 'cancelled'
+WHERE tenant_id = $1 AND id = $2 AND state = sqlc.arg(from_state);
+
+-- name: StartRun :execrows
+UPDATE run SET started_at = sqlc.arg(now)::timestamptz, attempt = attempt + 1, last_progress_at = sqlc.arg(now)::timestamptz
+WHERE id = $1 AND host_id = $2 AND state = 'leased' AND fence = sqlc.arg(fence) AND (started_at IS NULL OR started_at < leased_at);
+
+-- name: BeatRun :execrows
+UPDATE run SET progress = $4, last_progress_at = sqlc.arg(now)::timestamptz
+WHERE id = $1 AND host_id = $2 AND state = 'leased' AND fence = $3;
+
+-- name: HeldRuns :many
+SELECT tenant_id, id, site_id, kind, fence, attempt, started_at, leased_at FROM run WHERE host_id = $1 AND state = 'leased';
+
+-- name: RequeueRun :execrows
+UPDATE run SET state = 'queued', fence = NULL, host_epoch = NULL, leased_at = NULL, progress = '{}'
+WHERE tenant_id = $1 AND id = $2 AND state = 'leased' AND fence = $3;
+
+-- name: PickRuns :many
+WITH held AS (
+  SELECT h.tenant_id, h.site_id FROM run h WHERE h.host_id = $1 AND h.state = 'leased'
+), candidate AS (
+  SELECT DISTINCT ON (r.site_id) r.tenant_id, r.id, r.priority, r.created_at
+  FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
+  WHERE r.host_id = $1 AND r.state = 'queued' AND s.state = 'active'
+    AND NOT EXISTS (SELECT 1 FROM held WHERE held.site_id = r.site_id)
+  ORDER BY r.site_id, r.priority, r.created_at
+), placed AS (
+  SELECT c.tenant_id, c.id, c.priority, c.created_at,
+    row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.priority, c.created_at)
+      + (SELECT count(*) FROM held WHERE held.tenant_id = c.tenant_id) AS turn
+  FROM candidate c
+)
+SELECT placed.tenant_id, placed.id FROM placed ORDER BY placed.turn, placed.priority, placed.created_at LIMIT sqlc.arg(free);
+
+-- name: LeaseRun :one
+UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = sqlc.arg(now)::timestamptz, last_progress_at = NULL, progress = '{}'
+WHERE tenant_id = $1 AND id = $2 AND state = 'queued'
+RETURNING *;
+
+-- name: RunsOfSite :many
+SELECT * FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3;
+
+-- name: StuckPlannedRuns :many
+SELECT tenant_id, id FROM run WHERE state = 'planned' AND not_before < $1 ORDER BY not_before LIMIT 500;
