@@ -1,0 +1,305 @@
+// Package dash holds the pages of the dashboard as components, and the props
+// each is given. It decides what stands where and in which order; it never
+// decides words, figures, permissions or addresses of single things: those
+// come finished in the props. It knows no rows, roles or handlers.
+package dash
+
+import "holdfast/web/ui"
+
+// The addresses that the pages themselves link or post to.
+const (
+	SignInPath     = "/sign-in"  // GET the page, POST the form: email, password, next
+	SignOutPath    = "/sign-out" // POST
+	SitesPath      = "/sites"    // GET, with q, filter, after, before
+	RunsPath       = "/runs"
+	RunsStreamPath = "/runs/stream" // SSE: unnamed messages, each a rendered RunsLive
+	HostsPath      = "/hosts"
+	QueuePath      = "/queue" // GET, with state, after, before
+)
+
+// Section is a place in the navigation.
+type Section string
+
+// The sections; NoSection marks none as current.
+const (
+	NoSection    Section = ""
+	SitesSection Section = "sites"
+	RunsSection  Section = "runs"
+	HostsSection Section = "hosts"
+	QueueSection Section = "queue"
+)
+
+// Page is what every signed-in page is given.
+type Page struct {
+	Product string       // the hoster's name for customers, "Holdfast" when empty
+	Nav     []ui.NavItem // StaffNav or CustomerNav
+	Who     string       // who is signed in
+	Org     string       // "Staff", or the customer's organisation
+	Top     bool         // customers: navigation above the page
+	Notice  *ui.Notice   // the answer to what was just done
+}
+
+// StaffNav is the navigation of the hoster's staff.
+func StaffNav(current Section) []ui.NavItem {
+	return []ui.NavItem{
+		{Label: "Sites", Href: SitesPath, Current: current == SitesSection},
+		{Label: "Runs", Href: RunsPath, Current: current == RunsSection},
+		{Label: "Hosts", Href: HostsPath, Current: current == HostsSection, Break: true},
+		{Label: "Queue", Href: QueuePath, Current: current == QueueSection},
+	}
+}
+
+// CustomerNav is the navigation of a customer.
+func CustomerNav(current Section) []ui.NavItem {
+	return []ui.NavItem{
+		{Label: "Sites", Href: SitesPath, Current: current == SitesSection},
+		{Label: "Runs", Href: RunsPath, Current: current == RunsSection},
+	}
+}
+
+func (p Page) frame(title string, live bool) ui.Frame {
+	f := ui.Frame{
+		Title: title, Product: p.Product, Home: SitesPath, Nav: p.Nav,
+		Who: p.Who, Org: p.Org, Top: p.Top, Live: live, Notice: p.Notice,
+	}
+	if p.Who != "" {
+		f.SignOutPath = SignOutPath
+	}
+	return f
+}
+
+// SignInProps are those of SignIn.
+type SignInProps struct {
+	Product string
+	Email   string // as typed before, kept over an error
+	Next    string // where to go afterwards; the handler must accept local paths only
+	Error   string // one sentence; it never says which of the two was wrong
+	Note    string // one sentence: "You are signed out." or how to get an account
+}
+
+// FleetProps are those of Fleet.
+type FleetProps struct {
+	Page
+	State      ui.State    // the worst among all the sites
+	Sentence   []ui.Phrase // "All 3 sites have a good copy of both kinds."
+	Query      string
+	Filter     string // value of the filter in force, kept by the search
+	Filters    []ui.Choice
+	Sites      []SiteRow // worst first
+	Narrowed   bool      // a query or filter is in force: no rows then means no match
+	AddCommand string    // how to add a site; empty for whoever may not
+	ShowTenant bool
+	Pager      ui.Pager
+}
+
+// SiteRow is a site in Fleet.
+type SiteRow struct {
+	Href, Name string
+	Tenant     string
+	Host       string
+	Release    string // "Moodle 4.5.6"
+	Database   Freshness
+	Data       Freshness
+}
+
+// Freshness is how the newest copy of one kind stands. With Running set, a
+// copy is being taken now; Age is still that of the newest finished one.
+type Freshness struct {
+	State   ui.State // Good, None, Late, Incomplete or Failed
+	Word    string   // the state's own word when empty
+	Age     ui.When  // "2 h 10 min ago"; empty when there is none
+	Note    string   // "due at 20:00", "3 files unreadable"
+	Running *ui.Progress
+}
+
+// SiteProps are those of Site.
+type SiteProps struct {
+	Page
+	Crumbs     []ui.Crumb
+	Name       string
+	About      string // "Moodle 4.5.6 on host-b · MariaDB 10.11 · Europe/Berlin"
+	State      ui.State
+	Sentence   []ui.Phrase // only what was measured
+	Figures    []ui.Figure
+	Problems   []Problem // worst first
+	Basis      string    // when there is no problem: what that is based on
+	Backup     *BackupForm
+	Copies     []CopyGroup
+	Runs       []RunRow
+	RunsHref   string
+	Facts      []ui.Fact
+	Excluded   []ExcludedRow
+	ExcludedAs string // "as of the data copy of 21 Nov 16:00"
+	StreamPath string // SSE of rendered SiteLive; empty for none
+}
+
+// BackupForm is the form behind "Back up now".
+type BackupForm struct {
+	Action string      // POST, with kind
+	Kinds  []ui.Choice // of the field kind
+	Off    bool
+	Why    string // why it is off, or what pressing it does
+}
+
+// Problem is one thing that is wrong: what, why and what it means.
+type Problem struct {
+	State         ui.State
+	Title, Detail string
+	Href, Action  string // one way on, optional
+}
+
+// CopyGroup is the copies of one kind.
+type CopyGroup struct {
+	ID      string // a short word for the page's anchors: "database"
+	Kind    string // "Database copies"
+	Hint    string // "12 copies · 210 MB stored"
+	Counted string // what a copy counts: "Rows" or "Files"
+	Copies  []CopyRow
+	Empty   string // what it means that there is none
+}
+
+// CopyRow is one copy.
+type CopyRow struct {
+	Taken  ui.When
+	State  ui.State
+	Word   string
+	Note   string // "3 files could not be read"
+	Count  ui.Amount
+	Size   ui.Amount
+	Stored ui.Amount
+	Sealed bool // also kept as a plain sealed file
+}
+
+// ExcludedRow is a folder that no data copy holds.
+type ExcludedRow struct {
+	Path, Why    string
+	Files, Bytes ui.Amount
+}
+
+// RunRow is one run.
+type RunRow struct {
+	Href     string // of the run, optional
+	Site     string
+	SiteHref string
+	Tenant   string
+	Host     string
+	Kind     string // "Database"
+	Serves   string // "daily", "asked for by Ada"
+	State    ui.State
+	Word     string
+	Error    string // one sentence
+	Note     string // "494 tables · 40,615 rows"
+	Started  ui.When
+	Took     string // "2 min 06 s"
+	Read     ui.Amount
+	Stored   ui.Amount
+	Progress *ui.Progress
+}
+
+// RunsProps are those of Runs.
+type RunsProps struct {
+	Page
+	State      ui.State
+	Sentence   []ui.Phrase // "2 runs at 212 MB/s together; 1 waits for its host."
+	Running    []RunRow
+	Recent     []RunRow
+	ShowTenant bool
+	StreamPath string // empty for a page that does not update itself
+	Pager      ui.Pager
+}
+
+// QueueProps are those of Queue.
+type QueueProps struct {
+	Page
+	State    ui.State
+	Sentence []ui.Phrase
+	Counts   []QueueCount
+	Jobs     []JobRow
+	Showing  string // "jobs that retry"
+	Pager    ui.Pager
+}
+
+// QueueCount is how many jobs are in one state.
+type QueueCount struct {
+	Label, Count string
+	Explain      string // "tried, failed, will be tried again"
+	Href         string
+	Selected     bool
+}
+
+// JobRow is one job of the queue.
+type JobRow struct {
+	ID, Kind, Queue string
+	State           ui.State
+	Word            string
+	Attempt         string // "2 of 5"
+	Scheduled       ui.When
+	LastError       string
+}
+
+// HostsProps are those of Hosts.
+type HostsProps struct {
+	Page
+	State         ui.State
+	Sentence      []ui.Phrase
+	Hosts         []HostRow // worst first
+	EnrolCommand  string    // makes a one-time token, and says what to run on the host
+	EnrolSentence string
+	Pager         ui.Pager
+}
+
+// HostRow is one host.
+type HostRow struct {
+	Href, Name string
+	State      ui.State
+	Word       string
+	Note       string // "41 sites' next copies are due at 20:00"
+	Agent      string // version
+	AgentNote  string // "older than this control plane"
+	LastSeen   ui.When
+	Running    string // "2 of 4"
+	Sites      string
+	SitesHref  string
+}
+
+// ErrorProps are those of Error. Page may be empty: nobody is signed in.
+type ErrorProps struct {
+	Page
+	Status    int
+	Title     string // "This page is not here"; a plain one by status when empty
+	Sentence  string
+	RequestID string
+	BackHref  string
+	BackLabel string
+}
+
+func (p ErrorProps) title() string {
+	switch {
+	case p.Title != "":
+		return p.Title
+	case p.Status == 404:
+		return "This page is not here"
+	case p.Status == 403:
+		return "This is not yours to open"
+	case p.Status >= 500:
+		return "Something failed on our side"
+	default:
+		return "That did not work"
+	}
+}
+
+// keepFilter carries the filter in force through a search.
+func keepFilter(filter string) []ui.Choice {
+	if filter == "" {
+		return nil
+	}
+	return []ui.Choice{{Label: "filter", Value: filter}}
+}
+
+// words writes a dash where there is nothing to say.
+func words(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}

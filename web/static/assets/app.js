@@ -1,0 +1,15 @@
+// The only script of ours on a page: it says in words whether the live part of
+// the page is live. Everything else works without it.
+(() => {
+  "use strict";
+  const say = (state, words) => {
+    for (const el of document.querySelectorAll("[data-live]")) {
+      el.dataset.live = state;
+      const text = el.querySelector("[data-live-words]");
+      if (text && text.textContent !== words) text.textContent = words;
+    }
+  };
+  document.addEventListener("htmx:sse:after:connection", () => say("on", "Updating by itself"));
+  document.addEventListener("htmx:sse:error", () => say("off", "Line lost. Trying again"));
+  document.addEventListener("htmx:sse:close", () => say("off", "No longer updating"));
+})();
