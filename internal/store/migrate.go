@@ -118,3 +118,18 @@ func migrateRiver(ctx context.Context, url string, log *slog.Logger) error {
 	}
 	return nil
 }
+
+// MigrateDown takes our schema away again, for tests of the migrations alone.
+func MigrateDown(ctx context.Context, url string) error {
+	db, err := openSQL(url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	p, err := newGoose(db)
+	if err != nil {
+		return err
+	}
+	_, err = p.DownTo(ctx, 0)
+	return err
+}

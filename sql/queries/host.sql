@@ -50,3 +50,8 @@ RETURNING state, max_runs, epoch;
 UPDATE host SET last_seen_at = sqlc.arg(now)::timestamptz
 WHERE id = $1 AND instance = $2 AND epoch = $3
 RETURNING id;
+
+-- name: LockHostAgain :one
+UPDATE host SET last_seen_at = sqlc.arg(now)::timestamptz
+WHERE id = $1 AND instance = $2 AND epoch = $3 AND poll_seq = sqlc.arg(seq)
+RETURNING state, max_runs, epoch;

@@ -39,12 +39,14 @@ WHERE tenant_id = $1 AND id = $2 AND state = sqlc.arg(from_state);
 UPDATE run SET started_at = sqlc.arg(now)::timestamptz, attempt = attempt + 1, last_progress_at = sqlc.arg(now)::timestamptz
 WHERE id = $1 AND host_id = $2 AND state = 'leased' AND fence = sqlc.arg(fence) AND (started_at IS NULL OR started_at < leased_at);
 
--- name: BeatRun :execrows
+-- name: BeatRun :one
 UPDATE run SET progress = $4, last_progress_at = sqlc.arg(now)::timestamptz
-WHERE id = $1 AND host_id = $2 AND state = 'leased' AND fence = $3;
+FROM (SELECT before.id, before.last_progress_at FROM run before WHERE before.id = $1 AND before.host_id = $2 AND before.state = 'leased' AND before.fence = $3 FOR UPDATE) was
+WHERE run.id = was.id
+RETURNING run.leased_at, was.last_progress_at AS previous_progress_at, run.site_id, run.kind;
 
--- name: HeldRuns :many
-SELECT tenant_id, id, site_id, kind, fence, attempt, started_at, leased_at FROM run WHERE host_id = $1 AND state = 'leased';
+-- name: LeasedRuns :many
+SELECT tenant_id, id, site_id, kind, fence, attempt, max_attempts, started_at, leased_at FROM run WHERE host_id = $1 AND state = 'leased';
 
 -- name: RequeueRun :execrows
 UPDATE run SET state = 'queued', fence = NULL, host_epoch = NULL, leased_at = NULL, progress = '{}'
@@ -65,7 +67,7 @@ WITH held AS (
       + (SELECT count(*) FROM held WHERE held.tenant_id = c.tenant_id) AS turn
   FROM candidate c
 )
-SELECT placed.tenant_id, placed.id FROM placed ORDER BY placed.turn, placed.priority, placed.created_at LIMIT sqlc.arg(free);
+SELECT run.tenant_id, run.id FROM placed JOIN run ON run.tenant_id = placed.tenant_id AND run.id = placed.id ORDER BY placed.turn, placed.priority, placed.created_at LIMIT sqlc.arg(free);
 
 -- name: LeaseRun :one
 UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = sqlc.arg(now)::timestamptz, last_progress_at = NULL, progress = '{}'
@@ -77,3 +79,6 @@ SELECT * FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC
 
 -- name: StuckPlannedRuns :many
 SELECT tenant_id, id FROM run WHERE state = 'planned' AND not_before < $1 ORDER BY not_before LIMIT 500;
+
+-- name: PlannedRunOf :one
+SELECT id FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state = 'planned';

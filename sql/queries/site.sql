@@ -69,3 +69,9 @@ SELECT * FROM destination WHERE id = $1;
 
 -- name: ListDestinations :many
 SELECT * FROM destination ORDER BY name;
+
+-- name: ListRepositories :many
+SELECT r.tenant_id, r.id, r.site_id, r.kind, r.name, r.password_sealed, r.state, s.name AS site_name, t.slug AS tenant_slug, d.name AS destination_name
+FROM repository r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
+JOIN tenant t ON t.id = r.tenant_id JOIN destination d ON d.id = r.destination_id
+ORDER BY t.slug, s.name, r.kind;

@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"holdfast/internal/backup"
+	"holdfast/internal/catalog"
 	"holdfast/internal/id"
 )
 
@@ -25,7 +27,7 @@ type CopiesInRepositoryParams struct {
 type CopiesInRepositoryRow struct {
 	ID       id.Copy
 	Snapshot string
-	State    CopyState
+	State    catalog.State
 }
 
 func (q *Queries) CopiesInRepository(ctx context.Context, arg CopiesInRepositoryParams) ([]CopiesInRepositoryRow, error) {
@@ -65,8 +67,8 @@ type CopiesOfSiteRow struct {
 	ID          id.Copy
 	SiteID      id.Site
 	RunID       id.Run
-	Kind        BackupKind
-	State       CopyState
+	Kind        backup.Kind
+	State       catalog.State
 	TakenAt     time.Time
 	FinishedAt  time.Time
 	Seconds     float64
@@ -224,8 +226,8 @@ type InsertCopyParams struct {
 	RepositoryID id.Repository
 	RunID        id.Run
 	Fence        int64
-	Kind         BackupKind
-	State        CopyState
+	Kind         backup.Kind
+	State        catalog.State
 	Snapshot     string
 	Manifest     json.RawMessage
 	TakenAt      time.Time
@@ -308,8 +310,8 @@ UPDATE copy SET state = $3 WHERE tenant_id = $1 AND id = $2 AND state = $4
 type MoveCopyParams struct {
 	TenantID  id.Tenant
 	ID        id.Copy
-	ToState   CopyState
-	FromState CopyState
+	ToState   catalog.State
+	FromState catalog.State
 }
 
 func (q *Queries) MoveCopy(ctx context.Context, arg MoveCopyParams) (int64, error) {

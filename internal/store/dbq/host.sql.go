@@ -257,6 +257,39 @@ func (q *Queries) ListHosts(ctx context.Context) ([]ListHostsRow, error) {
 	return items, nil
 }
 
+const lockHostAgain = `-- name: LockHostAgain :one
+UPDATE host SET last_seen_at = $4::timestamptz
+WHERE id = $1 AND instance = $2 AND epoch = $3 AND poll_seq = $5
+RETURNING state, max_runs, epoch
+`
+
+type LockHostAgainParams struct {
+	ID       id.Host
+	Instance *uuid.UUID
+	Epoch    int64
+	Now      time.Time
+	Seq      int64
+}
+
+type LockHostAgainRow struct {
+	State   HostState
+	MaxRuns int32
+	Epoch   int64
+}
+
+func (q *Queries) LockHostAgain(ctx context.Context, arg LockHostAgainParams) (LockHostAgainRow, error) {
+	row := q.db.QueryRow(ctx, lockHostAgain,
+		arg.ID,
+		arg.Instance,
+		arg.Epoch,
+		arg.Now,
+		arg.Seq,
+	)
+	var i LockHostAgainRow
+	err := row.Scan(&i.State, &i.MaxRuns, &i.Epoch)
+	return i, err
+}
+
 const lockHostForPoll = `-- name: LockHostForPoll :one
 UPDATE host SET poll_seq = $4, last_seen_at = $5::timestamptz
 WHERE id = $1 AND instance = $2 AND epoch = $3 AND poll_seq < $4

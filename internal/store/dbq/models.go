@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"holdfast/internal/backup"
+	"holdfast/internal/catalog"
 	"holdfast/internal/id"
+	"holdfast/internal/tenant"
 )
 
 type BackupKind string
@@ -775,7 +778,7 @@ type Account struct {
 	Email        string
 	Name         string
 	PasswordHash string
-	StaffRole    *StaffRole
+	StaffRole    *tenant.StaffRole
 	DisabledAt   *time.Time
 	CreatedAt    time.Time
 }
@@ -787,8 +790,8 @@ type Copy struct {
 	RepositoryID id.Repository
 	RunID        id.Run
 	Fence        int64
-	Kind         BackupKind
-	State        CopyState
+	Kind         backup.Kind
+	State        catalog.State
 	Snapshot     string
 	Manifest     json.RawMessage
 	TakenAt      time.Time
@@ -877,7 +880,7 @@ type Member struct {
 	TenantID  id.Tenant
 	ID        id.Member
 	AccountID id.Account
-	Role      MemberRole
+	Role      tenant.Role
 	CreatedAt time.Time
 }
 
@@ -885,7 +888,7 @@ type Repository struct {
 	TenantID       id.Tenant
 	ID             id.Repository
 	SiteID         id.Site
-	Kind           BackupKind
+	Kind           backup.Kind
 	DestinationID  id.Destination
 	Name           string
 	PasswordSealed []byte
@@ -898,9 +901,9 @@ type Run struct {
 	ID             id.Run
 	SiteID         id.Site
 	HostID         id.Host
-	Kind           BackupKind
-	Reason         RunReason
-	State          RunState
+	Kind           backup.Kind
+	Reason         backup.Reason
+	State          backup.State
 	Priority       int16
 	Attempt        int32
 	MaxAttempts    int32

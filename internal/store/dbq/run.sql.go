@@ -11,12 +11,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
+	"holdfast/internal/backup"
 	"holdfast/internal/id"
 )
 
-const beatRun = `-- name: BeatRun :execrows
+const beatRun = `-- name: BeatRun :one
 UPDATE run SET progress = $4, last_progress_at = $5::timestamptz
-WHERE id = $1 AND host_id = $2 AND state = 'leased' AND fence = $3
+FROM (SELECT before.id, before.last_progress_at FROM run before WHERE before.id = $1 AND before.host_id = $2 AND before.state = 'leased' AND before.fence = $3 FOR UPDATE) was
+WHERE run.id = was.id
+RETURNING run.leased_at, was.last_progress_at AS previous_progress_at, run.site_id, run.kind
 `
 
 type BeatRunParams struct {
@@ -27,18 +30,29 @@ type BeatRunParams struct {
 	Now      time.Time
 }
 
-func (q *Queries) BeatRun(ctx context.Context, arg BeatRunParams) (int64, error) {
-	result, err := q.db.Exec(ctx, beatRun,
+type BeatRunRow struct {
+	LeasedAt           *time.Time
+	PreviousProgressAt *time.Time
+	SiteID             id.Site
+	Kind               backup.Kind
+}
+
+func (q *Queries) BeatRun(ctx context.Context, arg BeatRunParams) (BeatRunRow, error) {
+	row := q.db.QueryRow(ctx, beatRun,
 		arg.ID,
 		arg.HostID,
 		arg.Fence,
 		arg.Progress,
 		arg.Now,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var i BeatRunRow
+	err := row.Scan(
+		&i.LeasedAt,
+		&i.PreviousProgressAt,
+		&i.SiteID,
+		&i.Kind,
+	)
+	return i, err
 }
 
 const cancelRun = `-- name: CancelRun :execrows
@@ -51,7 +65,7 @@ type CancelRunParams struct {
 	ID        id.Run
 	Now       time.Time
 	Error     string
-	FromState RunState
+	FromState backup.State
 }
 
 func (q *Queries) CancelRun(ctx context.Context, arg CancelRunParams) (int64, error) {
@@ -76,7 +90,7 @@ WHERE tenant_id = $1 AND id = $2 AND state = 'leased' AND fence = $7
 type FinishRunParams struct {
 	TenantID  id.Tenant
 	ID        id.Run
-	ToState   RunState
+	ToState   backup.State
 	Now       time.Time
 	Error     string
 	ErrorCode string
@@ -99,50 +113,6 @@ func (q *Queries) FinishRun(ctx context.Context, arg FinishRunParams) (int64, er
 	return result.RowsAffected(), nil
 }
 
-const heldRuns = `-- name: HeldRuns :many
-SELECT tenant_id, id, site_id, kind, fence, attempt, started_at, leased_at FROM run WHERE host_id = $1 AND state = 'leased'
-`
-
-type HeldRunsRow struct {
-	TenantID  id.Tenant
-	ID        id.Run
-	SiteID    id.Site
-	Kind      BackupKind
-	Fence     *int64
-	Attempt   int32
-	StartedAt *time.Time
-	LeasedAt  *time.Time
-}
-
-func (q *Queries) HeldRuns(ctx context.Context, hostID id.Host) ([]HeldRunsRow, error) {
-	rows, err := q.db.Query(ctx, heldRuns, hostID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []HeldRunsRow{}
-	for rows.Next() {
-		var i HeldRunsRow
-		if err := rows.Scan(
-			&i.TenantID,
-			&i.ID,
-			&i.SiteID,
-			&i.Kind,
-			&i.Fence,
-			&i.Attempt,
-			&i.StartedAt,
-			&i.LeasedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const insertRun = `-- name: InsertRun :exec
 INSERT INTO run (tenant_id, id, site_id, host_id, kind, reason, priority, max_attempts, not_before, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
@@ -153,8 +123,8 @@ type InsertRunParams struct {
 	ID          id.Run
 	SiteID      id.Site
 	HostID      id.Host
-	Kind        BackupKind
-	Reason      RunReason
+	Kind        backup.Kind
+	Reason      backup.Reason
 	Priority    int16
 	MaxAttempts int32
 	NotBefore   time.Time
@@ -222,6 +192,52 @@ func (q *Queries) LeaseRun(ctx context.Context, arg LeaseRunParams) (Run, error)
 	return i, err
 }
 
+const leasedRuns = `-- name: LeasedRuns :many
+SELECT tenant_id, id, site_id, kind, fence, attempt, max_attempts, started_at, leased_at FROM run WHERE host_id = $1 AND state = 'leased'
+`
+
+type LeasedRunsRow struct {
+	TenantID    id.Tenant
+	ID          id.Run
+	SiteID      id.Site
+	Kind        backup.Kind
+	Fence       *int64
+	Attempt     int32
+	MaxAttempts int32
+	StartedAt   *time.Time
+	LeasedAt    *time.Time
+}
+
+func (q *Queries) LeasedRuns(ctx context.Context, hostID id.Host) ([]LeasedRunsRow, error) {
+	rows, err := q.db.Query(ctx, leasedRuns, hostID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LeasedRunsRow{}
+	for rows.Next() {
+		var i LeasedRunsRow
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.SiteID,
+			&i.Kind,
+			&i.Fence,
+			&i.Attempt,
+			&i.MaxAttempts,
+			&i.StartedAt,
+			&i.LeasedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listRuns = `-- name: ListRuns :many
 SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, s.name AS site_name, t.name AS tenant_name
 FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
@@ -244,9 +260,9 @@ type ListRunsRow struct {
 	ID             id.Run
 	SiteID         id.Site
 	HostID         id.Host
-	Kind           BackupKind
-	Reason         RunReason
-	State          RunState
+	Kind           backup.Kind
+	Reason         backup.Reason
+	State          backup.State
 	Priority       int16
 	Attempt        int32
 	MaxAttempts    int32
@@ -321,7 +337,7 @@ SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, 
 type OpenRunOfParams struct {
 	TenantID id.Tenant
 	SiteID   id.Site
-	Kind     BackupKind
+	Kind     backup.Kind
 }
 
 func (q *Queries) OpenRunOf(ctx context.Context, arg OpenRunOfParams) (Run, error) {
@@ -368,7 +384,7 @@ WITH held AS (
       + (SELECT count(*) FROM held WHERE held.tenant_id = c.tenant_id) AS turn
   FROM candidate c
 )
-SELECT placed.tenant_id, placed.id FROM placed ORDER BY placed.turn, placed.priority, placed.created_at LIMIT $2
+SELECT run.tenant_id, run.id FROM placed JOIN run ON run.tenant_id = placed.tenant_id AND run.id = placed.id ORDER BY placed.turn, placed.priority, placed.created_at LIMIT $2
 `
 
 type PickRunsParams struct {
@@ -378,7 +394,7 @@ type PickRunsParams struct {
 
 type PickRunsRow struct {
 	TenantID id.Tenant
-	ID       pgtype.UUID
+	ID       id.Run
 }
 
 func (q *Queries) PickRuns(ctx context.Context, arg PickRunsParams) ([]PickRunsRow, error) {
@@ -399,6 +415,23 @@ func (q *Queries) PickRuns(ctx context.Context, arg PickRunsParams) ([]PickRunsR
 		return nil, err
 	}
 	return items, nil
+}
+
+const plannedRunOf = `-- name: PlannedRunOf :one
+SELECT id FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state = 'planned'
+`
+
+type PlannedRunOfParams struct {
+	TenantID id.Tenant
+	SiteID   id.Site
+	Kind     backup.Kind
+}
+
+func (q *Queries) PlannedRunOf(ctx context.Context, arg PlannedRunOfParams) (id.Run, error) {
+	row := q.db.QueryRow(ctx, plannedRunOf, arg.TenantID, arg.SiteID, arg.Kind)
+	var id id.Run
+	err := row.Scan(&id)
+	return id, err
 }
 
 const queueRun = `-- name: QueueRun :execrows

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
+	"holdfast/internal/backup"
 	"holdfast/internal/id"
 )
 
@@ -192,7 +193,7 @@ type InsertRepositoryParams struct {
 	TenantID       id.Tenant
 	ID             id.Repository
 	SiteID         id.Site
-	Kind           BackupKind
+	Kind           backup.Kind
 	DestinationID  id.Destination
 	Name           string
 	PasswordSealed []byte
@@ -278,6 +279,57 @@ func (q *Queries) ListDestinations(ctx context.Context) ([]Destination, error) {
 	return items, nil
 }
 
+const listRepositories = `-- name: ListRepositories :many
+SELECT r.tenant_id, r.id, r.site_id, r.kind, r.name, r.password_sealed, r.state, s.name AS site_name, t.slug AS tenant_slug, d.name AS destination_name
+FROM repository r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
+JOIN tenant t ON t.id = r.tenant_id JOIN destination d ON d.id = r.destination_id
+ORDER BY t.slug, s.name, r.kind
+`
+
+type ListRepositoriesRow struct {
+	TenantID        id.Tenant
+	ID              id.Repository
+	SiteID          id.Site
+	Kind            backup.Kind
+	Name            string
+	PasswordSealed  []byte
+	State           RepositoryState
+	SiteName        string
+	TenantSlug      string
+	DestinationName string
+}
+
+func (q *Queries) ListRepositories(ctx context.Context) ([]ListRepositoriesRow, error) {
+	rows, err := q.db.Query(ctx, listRepositories)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListRepositoriesRow{}
+	for rows.Next() {
+		var i ListRepositoriesRow
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.SiteID,
+			&i.Kind,
+			&i.Name,
+			&i.PasswordSealed,
+			&i.State,
+			&i.SiteName,
+			&i.TenantSlug,
+			&i.DestinationName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const repositoryByID = `-- name: RepositoryByID :one
 SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at FROM repository WHERE tenant_id = $1 AND id = $2
 `
@@ -311,7 +363,7 @@ SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, stat
 type RepositoryOfSiteParams struct {
 	TenantID id.Tenant
 	SiteID   id.Site
-	Kind     BackupKind
+	Kind     backup.Kind
 }
 
 func (q *Queries) RepositoryOfSite(ctx context.Context, arg RepositoryOfSiteParams) (Repository, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"holdfast/internal/id"
+	"holdfast/internal/tenant"
 )
 
 const accountByEmail = `-- name: AccountByEmail :one
@@ -138,7 +139,7 @@ type InsertAccountParams struct {
 	Email        string
 	Name         string
 	PasswordHash string
-	StaffRole    *StaffRole
+	StaffRole    *tenant.StaffRole
 	CreatedAt    time.Time
 }
 
@@ -194,7 +195,7 @@ type InsertMemberParams struct {
 	TenantID  id.Tenant
 	ID        id.Member
 	AccountID id.Account
-	Role      MemberRole
+	Role      tenant.Role
 	CreatedAt time.Time
 }
 
@@ -240,7 +241,7 @@ type ListAccountsRow struct {
 	ID          id.Account
 	Email       string
 	Name        string
-	StaffRole   *StaffRole
+	StaffRole   *tenant.StaffRole
 	DisabledAt  *time.Time
 	CreatedAt   time.Time
 	Memberships string
@@ -322,7 +323,7 @@ WHERE m.account_id = $1 AND t.state = 'active' ORDER BY t.slug
 
 type MembershipsOfRow struct {
 	TenantID id.Tenant
-	Role     MemberRole
+	Role     tenant.Role
 	Name     string
 	Slug     string
 }

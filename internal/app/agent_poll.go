@@ -1,0 +1,251 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"holdfast/internal/agentproto"
+	"holdfast/internal/backup"
+	"holdfast/internal/errs"
+	"holdfast/internal/id"
+	"holdfast/internal/seal"
+	"holdfast/internal/store"
+	"holdfast/internal/store/dbq"
+)
+
+// How long a storage token lives: an agent of version 2 renews it with its
+// heartbeats, an older one cannot.
+const (
+	tokenLife       = time.Hour
+	tokenLifeV1     = 24 * time.Hour
+	tokenRenewEvery = 15 * time.Minute
+)
+
+// The paces that an agent is told.
+const (
+	heartbeatSeconds = 10
+	pollWaitSeconds  = 25
+)
+
+// AgentHost is the host that a credential belongs to.
+type AgentHost struct {
+	ID       id.Host
+	Name     string
+	Protocol int // that the agent speaks, from its request
+}
+
+// HostByCredential tells whose credential this is, or errs.Unsigned.
+func (a *App) HostByCredential(ctx context.Context, credential string) (AgentHost, error) {
+	var h dbq.Host
+	err := a.system(ctx, "agent", func(ctx context.Context, tx *store.Tx) error {
+		var err error
+		h, err = tx.HostByCredential(ctx, seal.Hash(credential))
+		return err
+	})
+	if errs.Is(err, errs.NotFound) {
+		return AgentHost{}, errs.Wrap(errs.Unsigned, err, "This credential is unknown or revoked; enrol the agent again with a token from: holdfast host enrol NAME")
+	}
+	return AgentHost{ID: h.ID, Name: h.Name}, err
+}
+
+// Hello begins one life of an agent: the host's epoch rises, and whatever an
+// earlier instance still says is stale from now on.
+func (a *App) Hello(ctx context.Context, h AgentHost, r agentproto.HelloRequest) (agentproto.HelloAnswer, error) {
+	instance, err := uuid.Parse(r.Instance)
+	if err != nil {
+		return agentproto.HelloAnswer{}, errs.Field("instance", "must be a UUID")
+	}
+	var skew int64
+	if t, err := time.Parse(time.RFC3339, r.Now); err == nil {
+		skew = t.Sub(a.clock.Now()).Milliseconds()
+	}
+	answer := agentproto.HelloAnswer{HeartbeatSeconds: heartbeatSeconds, PollWaitSeconds: pollWaitSeconds}
+	err = a.system(ctx, "agent:"+h.Name, func(ctx context.Context, tx *store.Tx) error {
+		epoch, err := tx.HelloHost(ctx, dbq.HelloHostParams{
+			ID: h.ID, Instance: &instance, AgentVersion: clip(r.AgentVersion, 64), Protocol: int32(h.Protocol), //nolint:gosec // checked by the door
+			Hostname: clip(r.Hostname, 253), ClockSkewMs: skew, LastSeenAt: &tx.Now,
+		})
+		if err != nil {
+			return err
+		}
+		answer.Epoch = epoch
+		return tx.Event(ctx, "host.agent_started", store.Subject{Kind: "host", ID: h.ID.UUID()},
+			map[string]any{"version": clip(r.AgentVersion, 64), "epoch": epoch})
+	})
+	return answer, err
+}
+
+// stale is what an agent hears whose instance, epoch or poll was overtaken.
+func stale(err error) error {
+	if isNoRows(err) {
+		return errs.Wrap(errs.Stale, err, "Another instance of this host's agent has taken over, or a later poll has; drop what this one holds.")
+	}
+	return err
+}
+
+// Poll takes back what the agent no longer holds, and leases it new work
+// within the host's exact limit. First is true for the poll itself, false
+// when the door looks again for the same waiting poll.
+func (a *App) Poll(ctx context.Context, h AgentHost, r agentproto.PollRequest, first bool) (agentproto.PollAnswer, error) {
+	instance, err := uuid.Parse(r.Instance)
+	if err != nil {
+		return agentproto.PollAnswer{}, errs.Field("instance", "must be a UUID")
+	}
+	answer := agentproto.PollAnswer{Leases: []agentproto.Lease{}, Stop: []agentproto.Stop{}}
+	err = a.system(ctx, "agent:"+h.Name, func(ctx context.Context, tx *store.Tx) error {
+		answer.Leases, answer.Stop = answer.Leases[:0], answer.Stop[:0]
+		state, limit, err := lockForPoll(ctx, tx, h.ID, instance, r, first)
+		if err != nil {
+			return stale(err)
+		}
+		leased, err := tx.LeasedRuns(ctx, h.ID)
+		if err != nil {
+			return err
+		}
+		if first {
+			if leased, err = reconcile(ctx, tx, h, leased, r.Held); err != nil {
+				return err
+			}
+		}
+		answer.Stop = strangers(leased, r.Held)
+		free := limit - len(leased)
+		if state != dbq.HostStateActive || free <= 0 {
+			return nil
+		}
+		answer.Leases, err = a.lease(ctx, tx, h, r.Epoch, free)
+		return err
+	})
+	return answer, err
+}
+
+func lockForPoll(ctx context.Context, tx *store.Tx, host id.Host, instance uuid.UUID, r agentproto.PollRequest, first bool) (dbq.HostState, int, error) {
+	if first {
+		row, err := tx.LockHostForPoll(ctx, dbq.LockHostForPollParams{ID: host, Instance: &instance, Epoch: r.Epoch, Seq: r.PollSeq, Now: tx.Now})
+		return row.State, int(row.MaxRuns), err
+	}
+	row, err := tx.LockHostAgain(ctx, dbq.LockHostAgainParams{ID: host, Instance: &instance, Epoch: r.Epoch, Seq: r.PollSeq, Now: tx.Now})
+	return row.State, int(row.MaxRuns), err
+}
+
+// reconcile puts leased runs back in the line that the agent does not hold:
+// it came back without them. It gives those that stay leased.
+func reconcile(ctx context.Context, tx *store.Tx, h AgentHost, leased []dbq.LeasedRunsRow, held []agentproto.Held) ([]dbq.LeasedRunsRow, error) {
+	has := make(map[agentproto.Held]bool, len(held))
+	for _, l := range held {
+		has[l] = true
+	}
+	stay := leased[:0]
+	for _, l := range leased {
+		if has[agentproto.Held{Run: l.ID.String(), Fence: *l.Fence}] {
+			stay = append(stay, l)
+			continue
+		}
+		if err := loseRun(ctx, tx, h, l); err != nil {
+			return nil, err
+		}
+	}
+	return stay, nil
+}
+
+func loseRun(ctx context.Context, tx *store.Tx, h AgentHost, l dbq.LeasedRunsRow) error {
+	verb, of := "run.lost", runSubject(l.TenantID, l.SiteID, l.ID)
+	var err error
+	if l.Attempt >= l.MaxAttempts {
+		verb = "run.failed"
+		_, err = tx.FinishRun(ctx, dbq.FinishRunParams{
+			TenantID: l.TenantID, ID: l.ID, ToState: backup.Failed, Now: tx.Now, Fence: l.Fence, ErrorCode: "agent-lost",
+			Error: "The agent ended in the middle of every attempt; see the host's log for what stopped it.",
+		})
+	} else {
+		_, err = tx.RequeueRun(ctx, dbq.RequeueRunParams{TenantID: l.TenantID, ID: l.ID, Fence: l.Fence})
+	}
+	if err != nil {
+		return err
+	}
+	if err := tx.Notify(ctx, store.ChannelRuns, l.ID.String()); err != nil {
+		return err
+	}
+	return tx.Event(ctx, verb, of, map[string]any{"host": h.Name, "fence": *l.Fence, "attempt": l.Attempt})
+}
+
+// strangers are runs that the agent holds and that are not, or no longer, its own.
+func strangers(leased []dbq.LeasedRunsRow, held []agentproto.Held) []agentproto.Stop {
+	own := make(map[agentproto.Held]bool, len(leased))
+	for _, l := range leased {
+		own[agentproto.Held{Run: l.ID.String(), Fence: *l.Fence}] = true
+	}
+	stop := []agentproto.Stop{}
+	for _, l := range held {
+		if !own[l] {
+			stop = append(stop, agentproto.Stop{Run: l.Run, Fence: l.Fence, Reason: "This run was cancelled, or is not this agent's any more."})
+		}
+	}
+	return stop
+}
+
+// lease gives out up to free runs, fairly between tenants: a tenant's second
+// run waits until every other tenant here has its first.
+func (a *App) lease(ctx context.Context, tx *store.Tx, h AgentHost, epoch int64, free int) ([]agentproto.Lease, error) {
+	picked, err := tx.PickRuns(ctx, dbq.PickRunsParams{HostID: h.ID, Free: int32(free)}) //nolint:gosec // at most 64
+	if err != nil {
+		return nil, err
+	}
+	leases := make([]agentproto.Lease, 0, len(picked))
+	for _, p := range picked {
+		r, err := tx.LeaseRun(ctx, dbq.LeaseRunParams{TenantID: p.TenantID, ID: p.ID, HostEpoch: &epoch, Now: tx.Now})
+		if isNoRows(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		l, err := a.leaseOf(ctx, tx, h, r)
+		if err != nil {
+			return nil, err
+		}
+		leases = append(leases, l)
+		if err := tx.Notify(ctx, store.ChannelRuns, r.ID.String()); err != nil {
+			return nil, err
+		}
+		err = tx.Event(ctx, "run.leased", runSubject(r.TenantID, r.SiteID, r.ID), map[string]any{"host": h.Name, "fence": *r.Fence, "epoch": epoch})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return leases, nil
+}
+
+func (a *App) leaseOf(ctx context.Context, tx *store.Tx, h AgentHost, r dbq.Run) (agentproto.Lease, error) {
+	s, err := tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: r.TenantID, ID: r.SiteID})
+	if err != nil {
+		return agentproto.Lease{}, err
+	}
+	repo, err := tx.RepositoryOfSite(ctx, dbq.RepositoryOfSiteParams{TenantID: r.TenantID, SiteID: r.SiteID, Kind: r.Kind})
+	if err != nil {
+		return agentproto.Lease{}, err
+	}
+	d, err := tx.DestinationByID(ctx, repo.DestinationID)
+	if err != nil {
+		return agentproto.Lease{}, err
+	}
+	password, err := a.password(repo)
+	if err != nil {
+		return agentproto.Lease{}, err
+	}
+	life := tokenLife
+	if h.Protocol < 2 {
+		life = tokenLifeV1
+	}
+	token, err := a.storage.Token(d.ID, repo.Name, r.ID, *r.Fence, d.QuotaBytes, tx.Now.Add(life))
+	if err != nil {
+		return agentproto.Lease{}, err
+	}
+	url, pin := a.storage.Address(d.ID, d.VaultUrl)
+	return agentproto.Lease{
+		Run: r.ID.String(), Fence: *r.Fence, Kind: string(r.Kind), Attempt: int(r.Attempt) + 1,
+		Site:       agentproto.Site{ID: s.ID.String(), Name: s.Name, CodeDir: s.CodeDir, AccountRoot: s.AccountRoot},
+		Repository: agentproto.Repository{ID: repo.ID.String(), Password: password, URL: url, Name: repo.Name, Token: token, Pin: pin},
+	}, nil
+}

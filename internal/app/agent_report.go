@@ -1,0 +1,330 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+
+	"holdfast/internal/agentproto"
+	"holdfast/internal/backup"
+	"holdfast/internal/catalog"
+	"holdfast/internal/errs"
+	"holdfast/internal/id"
+	"holdfast/internal/job"
+	"holdfast/internal/store"
+	"holdfast/internal/store/dbq"
+)
+
+func asError(err error, to **errs.Error) bool { return errors.As(err, to) }
+
+// touch checks that the report comes from the host's present life.
+func touch(ctx context.Context, tx *store.Tx, h AgentHost, instance string, epoch int64) error {
+	u, err := uuid.Parse(instance)
+	if err != nil {
+		return errs.Field("instance", "must be a UUID")
+	}
+	_, err = tx.TouchHost(ctx, dbq.TouchHostParams{ID: h.ID, Instance: &u, Epoch: epoch, Now: tx.Now})
+	return stale(err)
+}
+
+// RunStarted counts an attempt: the agent's working process runs. Saying it
+// again changes nothing.
+func (a *App) RunStarted(ctx context.Context, h AgentHost, r agentproto.StartedRequest) error {
+	run, err := id.Parse[id.Run](r.Run)
+	if err != nil {
+		return errs.Field("run", "%v", err)
+	}
+	return a.system(ctx, "agent:"+h.Name, func(ctx context.Context, tx *store.Tx) error {
+		if err := touch(ctx, tx, h, r.Instance, r.Epoch); err != nil {
+			return err
+		}
+		row, err := tx.RunByID(ctx, run)
+		if err != nil || row.HostID != h.ID || row.State != backup.Leased || *row.Fence != r.Fence {
+			return staleRun(err)
+		}
+		n, err := tx.StartRun(ctx, dbq.StartRunParams{ID: run, HostID: h.ID, Fence: &r.Fence, Now: tx.Now})
+		if err != nil || n == 0 {
+			return err
+		}
+		if err := tx.Notify(ctx, store.ChannelRuns, run.String()); err != nil {
+			return err
+		}
+		return tx.Event(ctx, "run.started", runSubject(row.TenantID, row.SiteID, run), map[string]any{"host": h.Name, "attempt": row.Attempt + 1})
+	})
+}
+
+func staleRun(err error) error {
+	if err != nil && !isNoRows(err) {
+		return err
+	}
+	return errs.New(errs.Stale, "This run is not held with this fence any more; drop it.")
+}
+
+// Heartbeat takes the progress of all of an agent's runs. A run absent from
+// the answer must stop.
+func (a *App) Heartbeat(ctx context.Context, h AgentHost, r agentproto.HeartbeatRequest) (agentproto.HeartbeatAnswer, error) {
+	answer := agentproto.HeartbeatAnswer{Keep: []agentproto.Held{}}
+	err := a.system(ctx, "agent:"+h.Name, func(ctx context.Context, tx *store.Tx) error {
+		answer = agentproto.HeartbeatAnswer{Keep: []agentproto.Held{}}
+		if err := touch(ctx, tx, h, r.Instance, r.Epoch); err != nil {
+			return err
+		}
+		for _, b := range r.Runs {
+			run, err := id.Parse[id.Run](b.Run)
+			if err != nil {
+				continue
+			}
+			b.Progress.Phase, b.Progress.Detail = clip(b.Progress.Phase, 40), clip(b.Progress.Detail, 200)
+			progress, err := json.Marshal(b.Progress)
+			if err != nil {
+				return err
+			}
+			row, err := tx.BeatRun(ctx, dbq.BeatRunParams{ID: run, HostID: h.ID, Fence: &b.Fence, Progress: progress, Now: tx.Now})
+			if isNoRows(err) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			answer.Keep = append(answer.Keep, agentproto.Held{Run: b.Run, Fence: b.Fence})
+			if h.Protocol >= 2 && renewalDue(row, tx.Now) {
+				token, err := a.renew(ctx, tx, run, b.Fence)
+				if err != nil {
+					return err
+				}
+				answer.Tokens = append(answer.Tokens, agentproto.Token{Run: b.Run, Token: token})
+			}
+		}
+		if len(answer.Keep) > 0 {
+			return tx.Notify(ctx, store.ChannelRuns, answer.Keep[0].Run)
+		}
+		return nil
+	})
+	return answer, err
+}
+
+// renewalDue tells whether a quarter of an hour of the lease has passed since
+// the heartbeat before this one.
+func renewalDue(row dbq.BeatRunRow, now time.Time) bool {
+	before := row.LeasedAt
+	if row.PreviousProgressAt != nil {
+		before = row.PreviousProgressAt
+	}
+	return now.Sub(*row.LeasedAt)/tokenRenewEvery > before.Sub(*row.LeasedAt)/tokenRenewEvery
+}
+
+func (a *App) renew(ctx context.Context, tx *store.Tx, run id.Run, fence int64) (string, error) {
+	r, err := tx.RunByID(ctx, run)
+	if err != nil {
+		return "", err
+	}
+	repo, err := tx.RepositoryOfSite(ctx, dbq.RepositoryOfSiteParams{TenantID: r.TenantID, SiteID: r.SiteID, Kind: r.Kind})
+	if err != nil {
+		return "", err
+	}
+	d, err := tx.DestinationByID(ctx, repo.DestinationID)
+	if err != nil {
+		return "", err
+	}
+	return a.storage.Token(d.ID, repo.Name, run, fence, d.QuotaBytes, tx.Now.Add(tokenLife))
+}
+
+// Complete ends a run: its row, the copy in the catalog, the follow-up jobs
+// and the events, in one transaction. Sending it again is answered the same.
+func (a *App) Complete(ctx context.Context, h AgentHost, r agentproto.CompleteRequest) error {
+	run, err := id.Parse[id.Run](r.Run)
+	if err != nil {
+		return errs.Field("run", "%v", err)
+	}
+	if err := checkReport(&r); err != nil {
+		return err
+	}
+	return a.system(ctx, "agent:"+h.Name, func(ctx context.Context, tx *store.Tx) error {
+		if err := touch(ctx, tx, h, r.Instance, r.Epoch); err != nil {
+			return err
+		}
+		row, err := tx.RunByID(ctx, run)
+		if err != nil || row.HostID != h.ID {
+			return staleRun(err)
+		}
+		if row.State != backup.Leased || *row.Fence != r.Fence {
+			done, err := tx.CopyOfRun(ctx, dbq.CopyOfRunParams{TenantID: row.TenantID, RunID: run})
+			if err == nil && done.Fence == r.Fence {
+				return nil
+			}
+			return staleRun(err)
+		}
+		if err := tx.Notify(ctx, store.ChannelRuns, run.String()); err != nil {
+			return err
+		}
+		if err := tx.Notify(ctx, store.ChannelWork, h.ID.String()); err != nil {
+			return err
+		}
+		switch r.Outcome {
+		case agentproto.OutcomeGood, agentproto.OutcomeIncomplete:
+			return keepCopy(ctx, tx, row, r)
+		case agentproto.OutcomeStopped:
+			if row.Attempt < row.MaxAttempts {
+				return loseRun(ctx, tx, h, dbq.LeasedRunsRow{
+					TenantID: row.TenantID, ID: row.ID, SiteID: row.SiteID, Fence: row.Fence, Attempt: row.Attempt, MaxAttempts: row.MaxAttempts,
+				})
+			}
+		}
+		return failRun(ctx, tx, row, r)
+	})
+}
+
+var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// checkReport refuses what no honest agent sends, and cuts what is too long.
+func checkReport(r *agentproto.CompleteRequest) error {
+	r.Error, r.ErrorCode = clip(r.Error, 1000), clip(r.ErrorCode, 60)
+	switch r.Outcome {
+	case agentproto.OutcomeFailed, agentproto.OutcomeRefused, agentproto.OutcomeStopped:
+		r.Copy = nil
+		return nil
+	case agentproto.OutcomeGood, agentproto.OutcomeIncomplete:
+	default:
+		return errs.Field("outcome", "%q is not an outcome", r.Outcome)
+	}
+	c := r.Copy
+	if c == nil || c.Snapshot == "" || len(c.Snapshot) > 128 {
+		return errs.Field("copy.snapshot", "a finished copy must name its snapshot")
+	}
+	if !json.Valid(c.Manifest) || len(c.Manifest) > 1<<20 {
+		return errs.Field("copy.manifest", "must be the snapshot's manifest as JSON of at most 1 MiB")
+	}
+	if c.TakenAt.IsZero() || c.Files < 0 || c.Bytes < 0 || c.StoredBytes < 0 || c.Seconds < 0 || c.Vanished < 0 {
+		return errs.Field("copy", "times and counts must be there and not negative")
+	}
+	if c.SHA256 != "" && !sha256Hex.MatchString(c.SHA256) {
+		return errs.Field("copy.sha256", "must be 64 hexadecimal digits")
+	}
+	if len(c.Tables) > 20_000 {
+		return errs.Field("copy.tables", "more than 20,000 tables")
+	}
+	return nil
+}
+
+// copyDetails is the part of a copy's row that is kept as JSON.
+type copyDetails struct {
+	Facts    agentproto.Facts      `json:"facts"`
+	Excluded []agentproto.Excluded `json:"excluded"`
+	Problems []agentproto.Problem  `json:"problems"`
+	Tables   []agentproto.Table    `json:"tables,omitempty"`
+}
+
+// maxListed is how many excluded folders and problems a copy's row keeps.
+const maxListed = 1000
+
+func keepCopy(ctx context.Context, tx *store.Tx, row dbq.Run, r agentproto.CompleteRequest) error {
+	c := r.Copy
+	if row.Kind == backup.Database && (len(c.Tables) == 0 || c.SHA256 == "") {
+		return errs.Field("copy.tables", "a database copy counts only with its table list and checksum")
+	}
+	state, verb := catalog.Good, backup.FinishGood
+	if r.Outcome == agentproto.OutcomeIncomplete {
+		state, verb = catalog.Incomplete, backup.FinishShort
+	}
+	to, err := backup.Apply(row.State, verb)
+	if err != nil {
+		return err
+	}
+	n, err := tx.FinishRun(ctx, dbq.FinishRunParams{
+		TenantID: row.TenantID, ID: row.ID, ToState: to, Now: tx.Now, Fence: row.Fence, Error: r.Error, ErrorCode: r.ErrorCode,
+	})
+	if err != nil || n == 0 {
+		return staleRun(err)
+	}
+	made, err := insertCopy(ctx, tx, row, c, state)
+	if err != nil {
+		return err
+	}
+	facts, err := json.Marshal(c.Facts)
+	if err != nil {
+		return err
+	}
+	if err := tx.SetSiteFacts(ctx, dbq.SetSiteFactsParams{TenantID: row.TenantID, ID: row.SiteID, Facts: facts}); err != nil {
+		return err
+	}
+	of := store.Subject{Kind: "copy", ID: made.UUID(), Tenant: row.TenantID, Site: row.SiteID}
+	err = tx.Event(ctx, "copy.taken", of, map[string]any{"kind": row.Kind, "state": state, "run": row.ID, "bytes": c.Bytes, "problems": len(c.Problems)})
+	if err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, river.InsertManyParams{Args: job.FollowCopy{Copy: made}})
+}
+
+func insertCopy(ctx context.Context, tx *store.Tx, row dbq.Run, c *agentproto.Copy, state catalog.State) (id.Copy, error) {
+	made := id.New[id.Copy]()
+	s, err := tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: row.TenantID, ID: row.SiteID})
+	if err != nil {
+		return made, err
+	}
+	zone, err := time.LoadLocation(s.TimeZone)
+	if err != nil {
+		zone = time.UTC
+	}
+	repo, err := tx.RepositoryOfSite(ctx, dbq.RepositoryOfSiteParams{TenantID: row.TenantID, SiteID: row.SiteID, Kind: row.Kind})
+	if err != nil {
+		return made, err
+	}
+	d := copyDetails{Facts: c.Facts, Excluded: c.Excluded, Problems: c.Problems, Tables: c.Tables}
+	d.Excluded = d.Excluded[:min(len(d.Excluded), maxListed)]
+	d.Problems = d.Problems[:min(len(d.Problems), maxListed)]
+	details, err := json.Marshal(d)
+	if err != nil {
+		return made, err
+	}
+	var rows int64
+	for _, t := range c.Tables {
+		rows += t.Rows
+	}
+	return made, tx.InsertCopy(ctx, dbq.InsertCopyParams{
+		TenantID: row.TenantID, ID: made, SiteID: row.SiteID, RepositoryID: repo.ID, RunID: row.ID, Fence: *row.Fence, Kind: row.Kind, State: state,
+		Snapshot: c.Snapshot, Manifest: c.Manifest, TakenAt: c.TakenAt.UTC(), FinishedAt: tx.Now, Seconds: c.Seconds, Files: c.Files, Bytes: c.Bytes,
+		StoredBytes: c.StoredBytes, Sha256: c.SHA256, RowTotal: rows, TableTotal: int32(len(c.Tables)), Vanished: c.Vanished, Details: details, //nolint:gosec // at most 20,000
+		LocalMonth: catalog.LocalMonth(c.TakenAt, zone),
+	})
+}
+
+// failRun ends a run for good, or plans its next attempt after a pause.
+func failRun(ctx context.Context, tx *store.Tx, row dbq.Run, r agentproto.CompleteRequest) error {
+	of := runSubject(row.TenantID, row.SiteID, row.ID)
+	detail := map[string]any{"error": r.Error, "code": r.ErrorCode, "attempt": row.Attempt}
+	if r.Error == "" {
+		r.Error = "The agent gave no reason."
+	}
+	if r.Outcome == agentproto.OutcomeRefused || row.Attempt >= row.MaxAttempts {
+		n, err := tx.FinishRun(ctx, dbq.FinishRunParams{
+			TenantID: row.TenantID, ID: row.ID, ToState: backup.Failed, Now: tx.Now, Fence: row.Fence, Error: r.Error, ErrorCode: r.ErrorCode,
+		})
+		if err != nil || n == 0 {
+			return staleRun(err)
+		}
+		return tx.Event(ctx, "run.failed", of, detail)
+	}
+	at := tx.Now.Add(backup.Backoff(int(row.Attempt)))
+	if wish, err := time.Parse(time.RFC3339, r.NotBefore); err == nil && wish.After(at) {
+		at = wish
+		if limit := tx.Now.Add(24 * time.Hour); at.After(limit) {
+			at = limit
+		}
+	}
+	n, err := tx.RetryRun(ctx, dbq.RetryRunParams{
+		TenantID: row.TenantID, ID: row.ID, Fence: row.Fence, NotBefore: at, Error: r.Error, ErrorCode: r.ErrorCode,
+	})
+	if err != nil || n == 0 {
+		return staleRun(err)
+	}
+	detail["not_before"] = at
+	if err := tx.Event(ctx, "run.will_retry", of, detail); err != nil {
+		return err
+	}
+	return enqueueDispatch(ctx, tx, row.ID, int(row.Priority), at)
+}

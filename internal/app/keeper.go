@@ -1,0 +1,238 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"holdfast/internal/backup"
+	"holdfast/internal/catalog"
+	"holdfast/internal/errs"
+	"holdfast/internal/id"
+	"holdfast/internal/job"
+	"holdfast/internal/store"
+	"holdfast/internal/store/dbq"
+)
+
+// FollowCopy plans what a fresh copy needs: a look at its content from the
+// destination's side, and a plain sealed file for the month's first good
+// database copy. It is safe to run twice.
+func (a *App) FollowCopy(ctx context.Context, c id.Copy) error {
+	return a.system(ctx, "follow", func(ctx context.Context, tx *store.Tx) error {
+		row, err := tx.CopyByID(ctx, c)
+		if isNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: row.TenantID, ID: row.RepositoryID})
+		if err != nil {
+			return err
+		}
+		if row.VerifiedAt == nil {
+			if err := insertTask(ctx, tx, repo, c, dbq.TaskKindVerifyCopy); err != nil {
+				return err
+			}
+		}
+		sealed, err := tx.SealedInMonth(ctx, dbq.SealedInMonthParams{TenantID: row.TenantID, SiteID: row.SiteID, LocalMonth: row.LocalMonth, ID: c})
+		if err != nil {
+			return err
+		}
+		if row.SealedName == "" && catalog.WantsSeal(row.Kind, row.State, int(sealed)) {
+			return insertTask(ctx, tx, repo, c, dbq.TaskKindSealCopy)
+		}
+		return nil
+	})
+}
+
+// Sweep is the net under the other jobs: planned runs whose dispatch job was
+// lost are dispatched, expired sessions go.
+func (a *App) Sweep(ctx context.Context) error {
+	return a.system(ctx, "sweep", func(ctx context.Context, tx *store.Tx) error {
+		stuck, err := tx.StuckPlannedRuns(ctx, tx.Now.Add(-time.Minute))
+		if err != nil {
+			return err
+		}
+		jobs := make([]river.InsertManyParams, 0, len(stuck))
+		for _, r := range stuck {
+			jobs = append(jobs, river.InsertManyParams{Args: job.DispatchRun{Run: r.ID}})
+		}
+		if err := tx.Enqueue(ctx, jobs...); err != nil {
+			return err
+		}
+		_, err = tx.DeleteExpiredSessions(ctx, tx.Now)
+		return err
+	})
+}
+
+// Task is one piece of the keeper's work, with what it needs to do it.
+type Task struct {
+	Row        dbq.KeeperTask
+	Repository string // its name at the destination
+	Kind       backup.Kind
+	Password   string
+	Snapshot   string   // of the copy, if the task has one
+	SHA256     string   // of the copy's dump
+	Known      []string // every snapshot of the repository that the catalog has
+	SealKey    []byte   // for a sealed file of this copy
+}
+
+// ReclaimTasks puts back what an earlier keeper of the destination had begun.
+// Only the process that holds the destination's lock may call it.
+func (a *App) ReclaimTasks(ctx context.Context, d id.Destination) error {
+	return a.system(ctx, "keeper", func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.ReclaimTasks(ctx, d)
+		return err
+	})
+}
+
+// TakeTask gives the destination's next task; ok is false when there is none.
+func (a *App) TakeTask(ctx context.Context, d id.Destination) (t Task, ok bool, err error) {
+	err = a.system(ctx, "keeper", func(ctx context.Context, tx *store.Tx) error {
+		t, ok = Task{}, false
+		row, err := tx.TakeTask(ctx, dbq.TakeTaskParams{DestinationID: d, NotBefore: tx.Now})
+		if isNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: row.TenantID, ID: row.RepositoryID})
+		if err != nil {
+			return err
+		}
+		t = Task{Row: row, Repository: repo.Name, Kind: repo.Kind}
+		if t.Password, err = a.password(repo); err != nil {
+			return err
+		}
+		if !row.CopyID.IsZero() {
+			c, err := tx.CopyByID(ctx, row.CopyID)
+			if err != nil {
+				return err
+			}
+			t.Snapshot, t.SHA256 = c.Snapshot, c.Sha256
+			if t.SealKey, err = a.SealedFileKey(c.ID); err != nil {
+				return err
+			}
+		}
+		known, err := tx.CopiesInRepository(ctx, dbq.CopiesInRepositoryParams{TenantID: row.TenantID, RepositoryID: repo.ID})
+		if err != nil {
+			return err
+		}
+		for _, k := range known {
+			t.Known = append(t.Known, k.Snapshot)
+		}
+		ok = true
+		return nil
+	})
+	return t, ok, err
+}
+
+// SealedFileKey is the key of a copy's plain sealed file, derived from the
+// master key and the copy's id.
+func (a *App) SealedFileKey(c id.Copy) ([]byte, error) {
+	return a.key.Derive("sealed-file/" + c.String())
+}
+
+// maxTaskAttempts is how often the keeper tries a task.
+const maxTaskAttempts = 8
+
+// TaskOutcome is how a task ended.
+type TaskOutcome struct {
+	Err          error  // it failed; tried again later
+	Damage       string // verification found the copy damaged: what, in a sentence
+	SealedName   string
+	SealedSHA256 string
+}
+
+// FinishTask records a task's end with all its effects.
+func (a *App) FinishTask(ctx context.Context, t Task, o TaskOutcome) error {
+	return a.system(ctx, "keeper", func(ctx context.Context, tx *store.Tx) error {
+		of := store.Subject{Kind: "repository", ID: t.Row.RepositoryID.UUID(), Tenant: t.Row.TenantID, Site: t.Row.SiteID}
+		p := dbq.FinishTaskParams{TenantID: t.Row.TenantID, ID: t.Row.ID, ToState: dbq.TaskStateDone, FinishedAt: &tx.Now, NotBefore: tx.Now}
+		if o.Err != nil {
+			p.Error = clip(errs.Sentence(o.Err), 1000)
+			p.ToState, p.FinishedAt = dbq.TaskStateQueued, nil
+			p.NotBefore = tx.Now.Add(min(time.Hour, time.Duration(1<<min(t.Row.Attempt, 10))*5*time.Second))
+			if t.Row.Attempt >= maxTaskAttempts {
+				p.ToState, p.FinishedAt = dbq.TaskStateFailed, &tx.Now
+			}
+		}
+		if n, err := tx.FinishTask(ctx, p); err != nil || n == 0 {
+			return err
+		}
+		if o.Err != nil {
+			return tx.Event(ctx, "keeper.task_failed", of, map[string]any{"task": t.Row.Kind, "attempt": t.Row.Attempt, "error": p.Error, "final": p.ToState == dbq.TaskStateFailed})
+		}
+		return a.taskDone(ctx, tx, t, o, of)
+	})
+}
+
+func (a *App) taskDone(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome, of store.Subject) error {
+	ofCopy := store.Subject{Kind: "copy", ID: t.Row.CopyID.UUID(), Tenant: t.Row.TenantID, Site: t.Row.SiteID}
+	switch t.Row.Kind {
+	case dbq.TaskKindCreateRepository:
+		_, err := tx.SetRepositoryState(ctx, dbq.SetRepositoryStateParams{
+			TenantID: t.Row.TenantID, ID: t.Row.RepositoryID, ToState: dbq.RepositoryStateReady, FromState: dbq.RepositoryStateNew,
+		})
+		if err != nil {
+			return err
+		}
+		run, err := tx.PlannedRunOf(ctx, dbq.PlannedRunOfParams{TenantID: t.Row.TenantID, SiteID: t.Row.SiteID, Kind: t.Kind})
+		if err == nil {
+			err = enqueueDispatch(ctx, tx, run, 1, tx.Now)
+		}
+		if err != nil && !isNoRows(err) {
+			return err
+		}
+		return tx.Event(ctx, "repository.created", of, map[string]any{"kind": t.Kind})
+	case dbq.TaskKindVerifyCopy:
+		if o.Damage == "" {
+			_, err := tx.SetVerified(ctx, dbq.SetVerifiedParams{TenantID: t.Row.TenantID, ID: t.Row.CopyID, VerifiedAt: &tx.Now})
+			return err
+		}
+		return markDamaged(ctx, tx, t, o.Damage, ofCopy)
+	case dbq.TaskKindSealCopy:
+		if o.Damage != "" {
+			return markDamaged(ctx, tx, t, o.Damage, ofCopy)
+		}
+		_, err := tx.SetSealed(ctx, dbq.SetSealedParams{TenantID: t.Row.TenantID, ID: t.Row.CopyID, SealedName: o.SealedName, SealedSha256: o.SealedSHA256})
+		if err != nil {
+			return err
+		}
+		return tx.Event(ctx, "copy.sealed", ofCopy, map[string]any{"file": o.SealedName, "sha256": o.SealedSHA256})
+	case dbq.TaskKindMaintain:
+		return tx.Event(ctx, "repository.maintained", of, nil)
+	}
+	return nil
+}
+
+func markDamaged(ctx context.Context, tx *store.Tx, t Task, damage string, of store.Subject) error {
+	c, err := tx.CopyByID(ctx, t.Row.CopyID)
+	if err != nil {
+		return err
+	}
+	to, err := catalog.Apply(c.State, catalog.FindDamage)
+	if errs.Is(err, errs.Conflict) {
+		return nil // damaged or gone already
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := tx.MoveCopy(ctx, dbq.MoveCopyParams{TenantID: c.TenantID, ID: c.ID, ToState: to, FromState: c.State}); err != nil {
+		return err
+	}
+	return tx.Event(ctx, "copy.damaged", of, map[string]any{"damage": clip(damage, 500)})
+}
+
+// StartTask plans upkeep of a repository by hand: a fresh look at a copy's
+// content, or maintenance.
+func (a *App) startTask(ctx context.Context, tx *store.Tx, c dbq.Copy, kind dbq.TaskKind) error {
+	repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: c.TenantID, ID: c.RepositoryID})
+	if err != nil {
+		return err
+	}
+	return insertTask(ctx, tx, repo, c.ID, kind)
+}

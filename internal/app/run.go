@@ -1,0 +1,199 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"holdfast/internal/authz"
+	"holdfast/internal/backup"
+	"holdfast/internal/errs"
+	"holdfast/internal/id"
+	"holdfast/internal/job"
+	"holdfast/internal/store"
+	"holdfast/internal/store/dbq"
+)
+
+// Started is a run that was asked for, or that was open already.
+type Started struct {
+	Run    id.Run
+	Kind   backup.Kind
+	Joined bool // it was open already; nothing new was planned
+}
+
+// StartBackup plans a run of each kind for a site, or joins the one that is
+// open already: the database refuses a second.
+func (a *App) StartBackup(ctx context.Context, who authz.Actor, ref string, kinds []backup.Kind) ([]Started, error) {
+	of, sid, _, err := a.findSite(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := authz.Check(who, authz.ViewSite, of); err != nil {
+		return nil, hide(err, "site")
+	}
+	var out []Started
+	err = a.do(ctx, who, authz.StartBackup, of, func(ctx context.Context, tx *store.Tx) error {
+		out = out[:0]
+		s, err := tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: of, ID: sid})
+		if err != nil {
+			return err
+		}
+		if s.State != dbq.SiteStateActive {
+			return errs.New(errs.Conflict, "%s is %s; it takes no backups.", s.Name, s.State)
+		}
+		for _, kind := range kinds {
+			open, err := tx.OpenRunOf(ctx, dbq.OpenRunOfParams{TenantID: of, SiteID: sid, Kind: kind})
+			if err == nil {
+				out = append(out, Started{Run: open.ID, Kind: kind, Joined: true})
+				continue
+			}
+			if !isNoRows(err) {
+				return err
+			}
+			run, err := planRun(ctx, tx, of, sid, s.HostID, kind, backup.Manual)
+			if err != nil {
+				return err
+			}
+			out = append(out, Started{Run: run, Kind: kind})
+		}
+		return nil
+	})
+	if store.Constraint(err) == "run_open_once" { // another asked in the same moment
+		return a.StartBackup(ctx, who, ref, kinds)
+	}
+	return out, err
+}
+
+// planRun inserts a run and its dispatch job.
+func planRun(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site, host id.Host, kind backup.Kind, why backup.Reason) (id.Run, error) {
+	run := id.New[id.Run]()
+	err := tx.InsertRun(ctx, dbq.InsertRunParams{
+		TenantID: of, ID: run, SiteID: sid, HostID: host, Kind: kind, Reason: why,
+		Priority: why.Priority(), MaxAttempts: backup.MaxAttempts, NotBefore: tx.Now,
+	})
+	if err != nil {
+		return run, err
+	}
+	if err := tx.Event(ctx, "run.planned", runSubject(of, sid, run), map[string]any{"kind": kind, "reason": why}); err != nil {
+		return run, err
+	}
+	return run, enqueueDispatch(ctx, tx, run, int(why.Priority()), tx.Now)
+}
+
+func enqueueDispatch(ctx context.Context, tx *store.Tx, run id.Run, priority int, at time.Time) error {
+	return tx.Enqueue(ctx, river.InsertManyParams{
+		Args:       job.DispatchRun{Run: run},
+		InsertOpts: &river.InsertOpts{Queue: job.QueueDispatch, Priority: priority, ScheduledAt: at, MaxAttempts: 10},
+	})
+}
+
+func runSubject(of id.Tenant, sid id.Site, run id.Run) store.Subject {
+	return store.Subject{Kind: "run", ID: run.UUID(), Tenant: of, Site: sid}
+}
+
+// CancelRun stops a run that has not ended. An agent that holds it is told
+// with its next heartbeat or poll.
+func (a *App) CancelRun(ctx context.Context, who authz.Actor, run id.Run, reason string) error {
+	return a.do(ctx, who, authz.CancelRun, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
+		r, err := tx.RunByID(ctx, run)
+		if err != nil {
+			return noSuch(err, "run", run.String(), "holdfast runs list")
+		}
+		if _, err := backup.Apply(r.State, backup.Cancel); err != nil {
+			return err
+		}
+		n, err := tx.CancelRun(ctx, dbq.CancelRunParams{TenantID: r.TenantID, ID: run, Now: tx.Now, Error: clip(reason, 300), FromState: r.State})
+		if err == nil && n == 0 {
+			err = errs.New(errs.Conflict, "The run moved on just now; look again.")
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.Event(ctx, "run.cancelled", runSubject(r.TenantID, r.SiteID, run), map[string]any{"reason": clip(reason, 300)}); err != nil {
+			return err
+		}
+		if err := tx.Notify(ctx, store.ChannelRuns, run.String()); err != nil {
+			return err
+		}
+		return tx.Notify(ctx, store.ChannelWork, r.HostID.String())
+	})
+}
+
+// RunQuery says which runs.
+type RunQuery struct {
+	Tenant   id.Tenant // none for every tenant's
+	Site     string    // name or id, "" for all
+	OnlyOpen bool
+	Size     int32
+}
+
+// ListRuns gives runs, open ones first, then the newest.
+func (a *App) ListRuns(ctx context.Context, who authz.Actor, q RunQuery) ([]dbq.ListRunsRow, error) {
+	if q.Size < 1 || q.Size > 1000 {
+		q.Size = 100
+	}
+	var sid id.Site
+	if q.Site != "" {
+		of, found, _, err := a.findSite(ctx, q.Site)
+		if err != nil {
+			return nil, err
+		}
+		q.Tenant, sid = of, found
+	}
+	var rows []dbq.ListRunsRow
+	err := a.do(ctx, who, authz.ViewRuns, q.Tenant, func(ctx context.Context, tx *store.Tx) error {
+		var err error
+		rows, err = tx.ListRuns(ctx, dbq.ListRunsParams{
+			TenantID: store.Optional(q.Tenant.UUID()), SiteID: store.Optional(sid.UUID()), OnlyOpen: q.OnlyOpen, PageSize: q.Size,
+		})
+		return err
+	})
+	if q.Site != "" {
+		err = hide(err, "site")
+	}
+	return rows, err
+}
+
+// ViewRun gives one run.
+func (a *App) ViewRun(ctx context.Context, who authz.Actor, run id.Run) (r dbq.Run, err error) {
+	err = a.system(ctx, "lookup", func(ctx context.Context, tx *store.Tx) error {
+		r, err = tx.RunByID(ctx, run)
+		return err
+	})
+	if err == nil {
+		_, err = authz.Check(who, authz.ViewRuns, r.TenantID)
+	}
+	if err != nil {
+		return dbq.Run{}, hide(err, "run")
+	}
+	return r, nil
+}
+
+// DispatchRun queues a planned run for its host once its repository is there.
+// It is safe to call again at any time.
+func (a *App) DispatchRun(ctx context.Context, run id.Run) error {
+	return a.system(ctx, "dispatch", func(ctx context.Context, tx *store.Tx) error {
+		r, err := tx.RunByID(ctx, run)
+		if isNoRows(err) {
+			return nil
+		}
+		if err != nil || r.State != backup.Planned || r.NotBefore.After(tx.Now) {
+			return err
+		}
+		ready, err := a.ensureRepository(ctx, tx, r)
+		if err != nil || !ready {
+			return err // when the keeper has made it, the run is dispatched again
+		}
+		if n, err := tx.QueueRun(ctx, dbq.QueueRunParams{TenantID: r.TenantID, ID: run}); err != nil || n == 0 {
+			return err
+		}
+		if err := tx.Event(ctx, "run.queued", runSubject(r.TenantID, r.SiteID, run), nil); err != nil {
+			return err
+		}
+		if err := tx.Notify(ctx, store.ChannelRuns, run.String()); err != nil {
+			return err
+		}
+		return tx.Notify(ctx, store.ChannelWork, r.HostID.String())
+	})
+}

@@ -1,0 +1,164 @@
+package app
+
+import (
+	"context"
+
+	"holdfast/internal/authz"
+	"holdfast/internal/backup"
+	"holdfast/internal/errs"
+	"holdfast/internal/id"
+	"holdfast/internal/site"
+	"holdfast/internal/store"
+	"holdfast/internal/store/dbq"
+)
+
+// NewSite is a site to register.
+type NewSite struct {
+	Tenant, Host, Destination string // slug, name, name ("" for "default")
+	site.Entry
+}
+
+// AddSite registers a site and plans its first two copies at once.
+func (a *App) AddSite(ctx context.Context, who authz.Actor, n NewSite) (id.Site, error) {
+	entry, err := n.Validate()
+	if err != nil {
+		return id.Site{}, err
+	}
+	if n.Destination == "" {
+		n.Destination = DefaultDestination
+	}
+	made := id.New[id.Site]()
+	err = a.do(ctx, who, authz.ManageSites, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
+		t, err := tx.TenantBySlug(ctx, n.Tenant)
+		if err != nil {
+			return noSuch(err, "tenant", n.Tenant, "holdfast tenant list")
+		}
+		h, err := tx.HostByName(ctx, n.Host)
+		if err != nil {
+			return noSuch(err, "host", n.Host, "holdfast host list")
+		}
+		d, err := tx.DestinationByName(ctx, n.Destination)
+		if err != nil {
+			return noSuch(err, "destination", n.Destination, "holdfast destination list")
+		}
+		err = tx.InsertSite(ctx, dbq.InsertSiteParams{
+			TenantID: t.ID, ID: made, HostID: h.ID, DestinationID: d.ID, Name: entry.Name, CodeDir: entry.CodeDir,
+			AccountRoot: entry.AccountRoot, TimeZone: entry.TimeZone, CreatedAt: tx.Now,
+		})
+		switch store.Constraint(err) {
+		case "site_name_once":
+			return errs.Field("name", "%s is registered already", entry.Name)
+		case "site_place_once":
+			return errs.Field("code", "%s on %s is registered already", entry.CodeDir, h.Name)
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.Event(ctx, "site.added", store.Subject{Kind: "site", ID: made.UUID(), Tenant: t.ID, Site: made}, nil); err != nil {
+			return err
+		}
+		for _, kind := range backup.Kinds() {
+			if _, err := planRun(ctx, tx, t.ID, made, h.ID, kind, backup.Initial); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return made, err
+}
+
+// Fleet is one page of sites.
+type Fleet struct {
+	Sites []dbq.FleetPageRow
+	Total int64
+	Next  string // the name to go on after, "" at the end
+}
+
+// FleetQuery says which page.
+type FleetQuery struct {
+	Tenant id.Tenant // none for every tenant, which is staff's
+	Search string
+	After  string
+	Size   int32
+}
+
+// ListFleet gives a page of sites with the age of their newest copies.
+func (a *App) ListFleet(ctx context.Context, who authz.Actor, q FleetQuery) (Fleet, error) {
+	if q.Size < 1 || q.Size > 500 {
+		q.Size = 50
+	}
+	var f Fleet
+	err := a.do(ctx, who, authz.ViewFleet, q.Tenant, func(ctx context.Context, tx *store.Tx) error {
+		var err error
+		of := store.Optional(q.Tenant.UUID())
+		f.Sites, err = tx.FleetPage(ctx, dbq.FleetPageParams{TenantID: of, Search: clip(q.Search, 200), AfterName: q.After, PageSize: q.Size + 1})
+		if err != nil {
+			return err
+		}
+		if len(f.Sites) > int(q.Size) {
+			f.Sites = f.Sites[:q.Size]
+			f.Next = f.Sites[q.Size-1].Name
+		}
+		f.Total, err = tx.CountSites(ctx, of)
+		return err
+	})
+	return f, err
+}
+
+// SiteView is everything of one site's page.
+type SiteView struct {
+	Site     dbq.SiteForTenantRow
+	HostName string
+	Copies   []dbq.CopiesOfSiteRow
+	Runs     []dbq.Run
+	Events   []dbq.Event
+}
+
+// ViewSite gives a site by its name or id.
+func (a *App) ViewSite(ctx context.Context, who authz.Actor, ref string) (SiteView, error) {
+	of, sid, host, err := a.findSite(ctx, ref)
+	if err != nil {
+		return SiteView{}, err
+	}
+	v := SiteView{HostName: host}
+	err = a.do(ctx, who, authz.ViewSite, of, func(ctx context.Context, tx *store.Tx) error {
+		var err error
+		if v.Site, err = tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: of, ID: sid}); err != nil {
+			return err
+		}
+		if v.Copies, err = tx.CopiesOfSite(ctx, dbq.CopiesOfSiteParams{TenantID: of, SiteID: sid, Limit: 500}); err != nil {
+			return err
+		}
+		if v.Runs, err = tx.RunsOfSite(ctx, dbq.RunsOfSiteParams{TenantID: of, SiteID: sid, Limit: 50}); err != nil {
+			return err
+		}
+		v.Events, err = tx.EventsOfSite(ctx, dbq.EventsOfSiteParams{TenantID: of, SiteID: sid, Limit: 50})
+		return err
+	})
+	return v, hide(err, "site")
+}
+
+// findSite tells which tenant a site belongs to, before any right is known;
+// its answer is never shown, only checked against the actor's rights.
+func (a *App) findSite(ctx context.Context, ref string) (of id.Tenant, sid id.Site, host string, err error) {
+	err = a.system(ctx, "lookup", func(ctx context.Context, tx *store.Tx) error {
+		if parsed, perr := id.Parse[id.Site](ref); perr == nil {
+			of, err = tx.TenantOfSite(ctx, parsed)
+			if err != nil {
+				return err
+			}
+			sid = parsed
+			s, err := tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: of, ID: sid})
+			if err != nil {
+				return err
+			}
+			h, err := tx.HostByID(ctx, s.HostID)
+			host = h.Name
+			return err
+		}
+		s, err := tx.SiteByName(ctx, ref)
+		of, sid, host = s.TenantID, s.ID, s.HostName
+		return err
+	})
+	return of, sid, host, hide(err, "site")
+}
