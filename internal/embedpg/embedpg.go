@@ -127,6 +127,14 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	return err
 }
 
+// PID gives the server's process id, 0 if the cluster is not ours.
+func (c *Cluster) PID() int {
+	if c == nil || c.d == nil {
+		return 0
+	}
+	return c.d.PID()
+}
+
 // Traversable tells whether the account that the server would run as can reach
 // dir; the caller may choose another place before Start.
 func Traversable(dir string) error {

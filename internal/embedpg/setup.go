@@ -97,7 +97,7 @@ func (s *setup) command() *exec.Cmd {
 		settings["listen_addresses"] = "127.0.0.1"
 	}
 	if s.Unsafe {
-		settings["fsync"], settings["full_page_writes"], settings["synchronous_commit"] = "off", "off", "off"
+		settings["fsync"], settings["full_page_writes"] = "off", "off" // commits survive a kill, not a power cut
 	}
 	for k, v := range s.Settings {
 		settings[k] = v
@@ -161,29 +161,11 @@ func (s *setup) initdb(ctx context.Context, dir, locale string) error {
 		args = append(args, "--no-sync")
 	}
 	cmd := s.account.Command(dir, filepath.Join(s.bin.Dir, "initdb"), args...)
-	out, err := runBounded(ctx, cmd)
+	out, err := daemon.RunBounded(ctx, cmd)
 	if err != nil {
 		return errs.Wrap(errs.Unavailable, fmt.Errorf("initdb: %w: %s", err, out), "A new PostgreSQL cluster cannot be made in %s.", s.state)
 	}
 	return nil
-}
-
-// runBounded runs a command that ends with ctx, and gives the end of what it said.
-func runBounded(ctx context.Context, cmd *exec.Cmd) (string, error) {
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
-	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
-	defer stop()
-	err := cmd.Wait()
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	s := said.String()
-	return s[max(0, len(s)-2000):], err
 }
 
 func syncDir(dir string) error {

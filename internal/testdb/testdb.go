@@ -112,7 +112,7 @@ func start() (*embedpg.Cluster, error) {
 // test process; then it ends the servers whose pid files lie below the
 // directory, and removes it.
 const watchdog = `cat >/dev/null
-for f in "$1"/data/postmaster.pid "$1"/*/data/postmaster.pid "$1"/mariadb.pid "$1"/*/mariadb.pid; do
+for f in "$1"/data/postmaster.pid "$1"/*/data/postmaster.pid "$1"/data/mariadb.pid "$1"/*/data/mariadb.pid; do
   [ -f "$f" ] || continue
   read -r pid <"$f" || continue
   case "$f" in *postmaster.pid) kill -QUIT "$pid" ;; *) kill -KILL "$pid" ;; esac

@@ -5,6 +5,7 @@
 package daemon
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"os/user"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"holdfast/internal/errs"
 )
@@ -167,4 +169,22 @@ func (a Account) StateDir(dir string) (string, error) {
 		}
 	}
 	return abs, a.Reach(abs)
+}
+
+// RunBounded runs a command that ends with ctx, and gives the end of what it said.
+func RunBounded(ctx context.Context, cmd *exec.Cmd) (string, error) {
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	defer stop()
+	err := cmd.Wait()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	s := said.String()
+	return s[max(0, len(s)-2000):], err
 }
