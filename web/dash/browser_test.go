@@ -17,6 +17,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"holdfast/web/static"
 	"holdfast/web/ui"
@@ -189,17 +190,46 @@ func checkAt(t *testing.T, ctx context.Context, at string, width int64) {
 	for _, f := range found {
 		t.Errorf("%s: %s", at, f)
 	}
-	if dir := os.Getenv("HOLDFAST_SHOTS"); dir != "" {
-		shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, at+".png"), shot, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	shoot(t, ctx, at)
+}
+
+// TestMenu_OpensWithoutScript opens the menu of a small window, which works by
+// the browser's own means, and closes it by Escape.
+func TestMenu_OpensWithoutScript(t *testing.T) {
+	t.Parallel()
+	srv := serve(t, idle)
+	ctx, said := tab(t, browser(t))
+	const open = `document.querySelector("#menu").matches(":popover-open")`
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(375, 700), chromedp.Navigate(srv.URL+"/fleet"),
+		chromedp.Click(chromedp.CSS(".menu-button")), chromedp.Poll[chromedp.Void](open),
+		chromedp.WaitVisible(chromedp.CSS(`#menu a[aria-current="page"]`)), chromedp.WaitVisible(chromedp.CSS(`#menu form button`))); err != nil {
+		t.Fatalf("the menu did not open: %v", err)
+	}
+	shoot(t, ctx, "menu-375-light")
+	if err := chromedp.Do(ctx, chromedp.KeyEvent(kb.Escape), chromedp.Poll[chromedp.Void]("!"+open)); err != nil {
+		t.Fatalf("the menu did not close: %v", err)
+	}
+	if heard := said(); len(heard) > 0 {
+		t.Errorf("the console says:\n%s", strings.Join(heard, "\n"))
+	}
+}
+
+// shoot keeps a picture if HOLDFAST_SHOTS names a folder for it.
+func shoot(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	dir := os.Getenv("HOLDFAST_SHOTS")
+	if dir == "" {
+		return
+	}
+	shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), shot, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -92,6 +92,32 @@ type FleetProps struct {
 	Pager      ui.Pager
 }
 
+// searchable is false where there is nothing to search.
+func (p FleetProps) searchable() bool {
+	return p.Narrowed || len(p.Sites) > 1 || p.Pager.NextHref != "" || p.Pager.PrevHref != ""
+}
+
+// listed titles the list, truly.
+func (p FleetProps) listed() string {
+	switch {
+	case p.Narrowed && len(p.Sites) == 0:
+		return "No site matches"
+	case len(p.Sites) == 0:
+		return "There is no site yet"
+	case p.Narrowed:
+		return "Sites found"
+	default:
+		return "All sites"
+	}
+}
+
+func (p FleetProps) order() string {
+	if len(p.Sites) > 1 {
+		return "worst first"
+	}
+	return ""
+}
+
 // SiteRow is a site in Fleet.
 type SiteRow struct {
 	Href, Name string
@@ -131,6 +157,24 @@ type SiteProps struct {
 	Excluded   []ExcludedRow
 	ExcludedAs string // "as of the data copy of 21 Nov 16:00"
 	StreamPath string // SSE of rendered SiteLive; empty for none
+}
+
+// calm says how it stands when no problem is known: where nothing was measured
+// that is no good news.
+func (p SiteProps) calm() (ui.State, string) {
+	if p.State == ui.None {
+		return ui.None, "not known yet"
+	}
+	return ui.Good, "nothing"
+}
+
+func (p SiteProps) excludedBasis() string {
+	for _, g := range p.Copies {
+		if g.ID == "data" && len(g.Copies) == 0 {
+			return "No data copy was taken yet, so none left anything out."
+		}
+	}
+	return "No folder is left out."
 }
 
 // BackupForm is the form behind "Back up now".
@@ -246,6 +290,14 @@ type HostsProps struct {
 	EnrolCommand  string    // makes a one-time token, and says what to run on the host
 	EnrolSentence string
 	Pager         ui.Pager
+}
+
+// listed titles the list, truly.
+func (p HostsProps) listed() string {
+	if len(p.Hosts) == 0 {
+		return "There is no host yet"
+	}
+	return "All hosts"
 }
 
 // HostRow is one host.

@@ -173,7 +173,7 @@ func Queue(p QueueProps) templ.Component {
 				}
 				ctx = templ.InitializeContext(ctx)
 				if len(p.Jobs) == 0 {
-					templ_7745c5c3_Err = ui.Empty("No job is here", "Jobs that are done are removed after a while; failed ones stay longest.").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Line(ui.None, "no job", "Jobs that are done are removed after a while; failed ones stay longest.").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

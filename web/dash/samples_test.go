@@ -130,7 +130,7 @@ func siteFull() SiteProps {
 				{Taken: at("21 Nov 16:00", "21 Nov 2026 16:00:04 CET"), State: ui.Incomplete, Note: "3 files could not be read", Count: amount("412,331", ""), Size: amount("41.2 GB", "44,238,912,311 bytes"), Stored: amount("112 MB", "")},
 				{Taken: at("21 Nov 12:00", "21 Nov 2026 12:00:02 CET"), State: ui.Good, Count: amount("412,102", ""), Size: amount("41.1 GB", ""), Stored: amount("41.1 GB", "")}}},
 		},
-		Facts: []ui.Fact{{Label: "Code", Value: "/srv/riverside/moodle", Code: true}, {Label: "moodledata", Value: "/srv/riverside/moodledata", Code: true}, {Label: "Layout", Value: "classic"}, {Label: "Database", Value: "MariaDB 10.11.14", Note: "prefix mdl_"}, {Label: "config.php", Value: "read by php", Note: "checked 2 h 10 min ago"}, {Label: "Site id", Value: "01939c5e-7c1a-7b5e-8d0a-1f2e3d4c5b6a", Code: true}},
+		Facts:    []ui.Fact{{Label: "Code", Value: "/srv/riverside/moodle", Code: true}, {Label: "moodledata", Value: "/srv/riverside/moodledata", Code: true}, {Label: "Layout", Value: "classic"}, {Label: "Database", Value: "MariaDB 10.11.14", Note: "prefix mdl_"}, {Label: "config.php", Value: "read by php", Note: "checked 2 h 10 min ago"}, {Label: "Site id", Value: "01939c5e-7c1a-7b5e-8d0a-1f2e3d4c5b6a", Code: true}},
 		Excluded: []ExcludedRow{{Path: "moodledata/cache", Why: "Moodle rebuilds it", Files: amount("18,402", ""), Bytes: amount("212 MB", "222,298,112 bytes")}, {Path: "moodledata/localcache", Files: amount("2,110", ""), Bytes: amount("31 MB", "")}, {Path: "moodledata/temp", Files: amount("0", ""), Bytes: amount("0 bytes", "")}, {Path: "moodledata/trashdir", Why: "deleted in Moodle, kept for four days", Files: amount("77", ""), Bytes: amount("1.1 GB", "")}},
 	}
 	p.Runs = []RunRow{
@@ -146,7 +146,7 @@ func siteEmpty() SiteProps {
 	return SiteProps{
 		Page: customer(SitesSection), Name: "new.oak.example", About: "Moodle 4.5.6", State: ui.None,
 		Sentence: ui.Say(ui.Text("There is no copy of this site yet, so nothing of it could come back. Its first copies are queued.")),
-		Basis:    "nothing was measured yet; the first copies are on their way.",
+		Basis:    "Nothing was measured yet; the first copies are on their way.",
 		Backup:   &BackupForm{Action: "/sites/2/runs", Kinds: []ui.Choice{{Value: "both", Label: "Database and data"}}, Off: true, Why: "Both kinds are queued already."},
 		Copies: []CopyGroup{
 			{ID: "database", Kind: "Database copies", Counted: "Rows", Empty: "The first one is queued. It appears here once it is complete in storage."},
