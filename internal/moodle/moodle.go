@@ -10,6 +10,7 @@ package moodle
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -117,4 +118,8 @@ func (in Install) webRoot() string {
 		return filepath.Join(in.CodeDir, "public")
 	}
 	return in.CodeDir
+}
+
+func (in *Install) warn(format string, args ...any) {
+	in.Warnings = append(in.Warnings, fmt.Sprintf(format, args...))
 }
