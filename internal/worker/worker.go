@@ -1,0 +1,97 @@
+// Package worker runs River: each worker is shallow and calls one use case.
+// River carries decisions only; no job waits for a host or for storage.
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"holdfast/internal/app"
+	"holdfast/internal/job"
+	"holdfast/internal/store"
+)
+
+// JobTimeout is how long any job may run. RescueAfter must be longer: River
+// gives a job of a process that died to another only then.
+const (
+	JobTimeout  = 30 * time.Second
+	RescueAfter = 90 * time.Second
+)
+
+// Conns is the size of River's own pool.
+const Conns = 8
+
+type dispatch struct {
+	river.WorkerDefaults[job.DispatchRun]
+	app *app.App
+}
+
+func (w dispatch) Work(ctx context.Context, j *river.Job[job.DispatchRun]) error {
+	return w.app.DispatchRun(ctx, j.Args.Run)
+}
+
+type follow struct {
+	river.WorkerDefaults[job.FollowCopy]
+	app *app.App
+}
+
+func (w follow) Work(ctx context.Context, j *river.Job[job.FollowCopy]) error {
+	return w.app.FollowCopy(ctx, j.Args.Copy)
+}
+
+type sweep struct {
+	river.WorkerDefaults[job.Sweep]
+	app *app.App
+}
+
+func (w sweep) Work(ctx context.Context, _ *river.Job[job.Sweep]) error { return w.app.Sweep(ctx) }
+
+// Pool is a running River client with its pool.
+type Pool struct {
+	client *river.Client[pgx.Tx]
+	pool   *pgxpool.Pool
+}
+
+// Start connects a pool of River's own to url and starts to work.
+func Start(ctx context.Context, url string, a *app.App, log *slog.Logger) (*Pool, error) {
+	pool, err := store.NewPool(ctx, url, Conns, store.WorkerRole)
+	if err != nil {
+		return nil, err
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, dispatch{app: a})
+	river.AddWorker(workers, follow{app: a})
+	river.AddWorker(workers, sweep{app: a})
+	every := river.NewPeriodicJob(river.PeriodicInterval(30*time.Second),
+		func() (river.JobArgs, *river.InsertOpts) { return job.Sweep{}, nil }, &river.PeriodicJobOpts{RunOnStart: true})
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		Schema: store.RiverSchema, Logger: log, Workers: workers, JobTimeout: JobTimeout, RescueStuckJobsAfter: RescueAfter,
+		Queues:       map[string]river.QueueConfig{job.QueueDispatch: {MaxWorkers: 50}, job.QueueUpkeep: {MaxWorkers: 10}},
+		PeriodicJobs: []*river.PeriodicJob{every},
+	})
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("river: %w", err)
+	}
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("river: %w", err)
+	}
+	return &Pool{client: client, pool: pool}, nil
+}
+
+// Stop lets running jobs end, until ctx does; jobs are short, so they do.
+func (p *Pool) Stop(ctx context.Context) error {
+	defer p.pool.Close()
+	if err := p.client.Stop(ctx); err != nil {
+		return p.client.StopAndCancel(context.WithoutCancel(ctx))
+	}
+	return nil
+}
