@@ -22,9 +22,6 @@ import (
 // defaultCheckpoint is how much work a crash may cost.
 const defaultCheckpoint = 5 * time.Minute
 
-// progressEvery is how often a caller hears of progress.
-const progressEvery = 200 * time.Millisecond
-
 // StoreTree stores directories as one snapshot. Files that vanish while it
 // reads are counted and are no fault; what cannot be read is a Problem of the
 // snapshot, which is then incomplete but kept. An error means that there is no
