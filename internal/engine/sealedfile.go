@@ -69,7 +69,7 @@ func writeSealed(ctx context.Context, path string, key []byte, out *SealedFile, 
 		return fmt.Errorf("sealed file: %w", err)
 	}
 	sum := sha256.New()
-	count := &counter{}
+	count := &sealedCount{}
 	w, err := SealStream(io.MultiWriter(f, sum, count), key)
 	if err == nil {
 		err = produce(ctx, w)
@@ -87,9 +87,9 @@ func writeSealed(ctx context.Context, path string, key []byte, out *SealedFile, 
 	return nil
 }
 
-type counter struct{ n int64 }
+type sealedCount struct{ n int64 }
 
-func (c *counter) Write(p []byte) (int, error) { c.n += int64(len(p)); return len(p), nil }
+func (c *sealedCount) Write(p []byte) (int, error) { c.n += int64(len(p)); return len(p), nil }
 
 func syncDir(dir string) error {
 	d, err := os.Open(dir) //nolint:gosec // under the destination

@@ -1,0 +1,160 @@
+package keeper
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"holdfast/internal/engine"
+	"holdfast/internal/errs"
+	"holdfast/internal/vault"
+)
+
+// Job is what the child is told, one line of JSON on its standard input. It
+// holds secrets, which is why it comes this way.
+type Job struct {
+	Task       string          `json:"task"`
+	Backend    json.RawMessage `json:"backend"`
+	Repository string          `json:"repository"`
+	Kind       string          `json:"kind"`
+	Password   string          `json:"password"`
+	Site       string          `json:"site"`
+	Copy       string          `json:"copy,omitempty"`
+	Snapshot   string          `json:"snapshot,omitempty"`
+	SHA256     string          `json:"sha256,omitempty"`
+	Known      []string        `json:"known,omitempty"`
+	SealKey    []byte          `json:"seal_key,omitempty"`
+	SpoolDir   string          `json:"spool_dir"`
+}
+
+// Result is what the child answers, one JSON object on its standard output.
+type Result struct {
+	Error        string `json:"error,omitempty"`
+	ErrorKind    string `json:"error_kind,omitempty"`
+	Damage       string `json:"damage,omitempty"`
+	SealedName   string `json:"sealed_name,omitempty"`
+	SealedSHA256 string `json:"sealed_sha256,omitempty"`
+}
+
+// Child does one job read from in and writes its result to out. It stops when
+// in ends, which is when its parent has.
+func Child(ctx context.Context, in io.Reader, out io.Writer) error {
+	r := bufio.NewReader(in)
+	line, err := r.ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("read the job: %w", err)
+	}
+	var j Job
+	if err := json.Unmarshal(line, &j); err != nil {
+		return fmt.Errorf("read the job: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		_, _ = io.Copy(io.Discard, r)
+		cancel()
+	}()
+	res, err := j.run(ctx)
+	if err != nil {
+		res.Error, res.ErrorKind = err.Error(), string(errs.KindOf(err))
+	}
+	return json.NewEncoder(out).Encode(res)
+}
+
+func (j Job) run(ctx context.Context) (Result, error) {
+	var b vault.Backend
+	if err := json.Unmarshal(j.Backend, &b); err != nil {
+		return Result{}, fmt.Errorf("the destination's description: %w", err)
+	}
+	at := engine.Location{Backend: &b, Repository: j.Repository}
+	if j.Task == "create_repository" {
+		return Result{}, j.create(ctx, at)
+	}
+	repo, err := engine.Open(ctx, at, j.Password)
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := j.with(ctx, b, repo)
+	return res, errors.Join(err, repo.Close(ctx))
+}
+
+// create makes the repository; one that is there already and opens with our
+// password is ours, from a try that died before it could say so.
+func (j Job) create(ctx context.Context, at engine.Location) error {
+	err := engine.Create(ctx, at, j.Password, engine.Kind(j.Kind))
+	if !errs.Is(err, errs.Conflict) {
+		return err
+	}
+	repo, err := engine.Open(ctx, at, j.Password)
+	if err != nil {
+		return err
+	}
+	return repo.Close(ctx)
+}
+
+func (j Job) with(ctx context.Context, b vault.Backend, repo *engine.Repository) (Result, error) {
+	switch j.Task {
+	case "verify_copy":
+		report, err := repo.Verify(ctx, engine.VerifyOptions{IDs: []string{j.Snapshot}, Percent: 100})
+		if err != nil && errs.Is(err, errs.NotFound) {
+			return Result{Damage: "The snapshot is not in its repository."}, nil
+		}
+		if err != nil {
+			return Result{}, err
+		}
+		if len(report.Damaged) > 0 {
+			d := report.Damaged[0]
+			return Result{Damage: fmt.Sprintf("%d damaged, first %s: %s", len(report.Damaged), d.Path, d.Reason)}, nil
+		}
+		return Result{}, nil
+	case "seal_copy":
+		return j.seal(ctx, b, repo)
+	case "maintain":
+		return Result{}, j.maintain(ctx, repo)
+	}
+	return Result{}, errs.New(errs.Unsupported, "The keeper does not know the task %q.", j.Task)
+}
+
+// seal writes a dump as a plain sealed file, and holds its bytes against the
+// checksum that the agent took as it streamed.
+func (j Job) seal(ctx context.Context, b vault.Backend, repo *engine.Repository) (Result, error) {
+	sum := sha256.New()
+	f, err := engine.PutSealed(ctx, b, j.Site, j.Copy, j.SealKey, j.SpoolDir, func(ctx context.Context, w io.Writer) error {
+		if _, err := repo.ReadStream(ctx, j.Snapshot, io.MultiWriter(w, sum)); err != nil {
+			return err
+		}
+		if got := hex.EncodeToString(sum.Sum(nil)); got != j.SHA256 {
+			return errs.New(errs.Incomplete, "The stored dump is not the one that was taken: its checksum is %s.", got)
+		}
+		return nil
+	})
+	if errs.Is(err, errs.Incomplete) {
+		return Result{Damage: errs.Sentence(err)}, nil
+	}
+	return Result{SealedName: f.Name, SealedSHA256: f.SHA256}, err
+}
+
+// maintain refuses when the repository lacks a snapshot that the catalog has:
+// whoever could append could hide one, and maintenance would then delete it.
+func (j Job) maintain(ctx context.Context, repo *engine.Repository) error {
+	list, err := repo.List(ctx)
+	if err != nil {
+		return err
+	}
+	var have []string
+	for _, s := range list {
+		have = append(have, s.ID)
+	}
+	for _, k := range j.Known {
+		if !slices.Contains(have, k) {
+			return errs.New(errs.Incomplete, "The repository lacks snapshot %s, which the catalog has; put it back before maintenance.", k)
+		}
+	}
+	return repo.Maintain(ctx, true)
+}
