@@ -150,6 +150,7 @@ func TestPages_HoldInABrowser(t *testing.T) {
 	srv, parent := serve(t, idle), browser(t)
 	for _, s := range samples() {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			for _, scheme := range []string{"light", "dark"} {
 				ctx, said := tab(t, parent)
 				if err := theme(ctx, scheme); err != nil {

@@ -168,13 +168,13 @@ func (p SiteProps) calm() (ui.State, string) {
 	return ui.Good, "nothing"
 }
 
-func (p SiteProps) excludedBasis() string {
+func (p SiteProps) excludedCalm() (word, text string) {
 	for _, g := range p.Copies {
 		if g.ID == "data" && len(g.Copies) == 0 {
-			return "No data copy was taken yet, so none left anything out."
+			return "not known yet", "No data copy was taken yet; the first one measures what it leaves out."
 		}
 	}
-	return "No folder is left out."
+	return "nothing", "Data copies hold every folder."
 }
 
 // BackupForm is the form behind "Back up now".
@@ -238,6 +238,18 @@ type RunRow struct {
 	Read     ui.Amount
 	Stored   ui.Amount
 	Progress *ui.Progress
+}
+
+// lasted says how long the run took, or has taken so far.
+func (r RunRow) lasted() string {
+	switch {
+	case r.Took == "":
+		return ""
+	case r.State == ui.Running || r.State == ui.Unreachable:
+		return r.Took + " so far"
+	default:
+		return "took " + r.Took
+	}
 }
 
 // RunsProps are those of Runs.
