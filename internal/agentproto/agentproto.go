@@ -266,3 +266,11 @@ type ErrorAnswer struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
+
+// Codes of a 409, which say what is old. An agent that is told CodeStaleEpoch
+// was followed by another instance: it stops, and keeps its unsent results.
+// CodeStaleFence concerns one run only.
+const (
+	CodeStaleEpoch = "stale-epoch"
+	CodeStaleFence = "stale-fence"
+)

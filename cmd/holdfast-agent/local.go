@@ -1,0 +1,391 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/agent"
+	"holdfast/internal/agentproto"
+	"holdfast/internal/clock"
+	"holdfast/internal/errs"
+	"holdfast/internal/sitedb"
+)
+
+// localFlags are what the local commands share.
+type localFlags struct {
+	repo, passwordFile, php string
+	memory                  int
+	asJSON                  bool
+}
+
+func (f *localFlags) common(c *cobra.Command) {
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
+	c.Flags().IntVar(&f.memory, "memory-mib", agent.DefaultMemoryMiB, "memory limit in MiB")
+}
+
+func (f *localFlags) reader(c *cobra.Command) {
+	c.Flags().StringVar(&f.php, "php", "", `php binary that reads config.php; "none" reads it without running it`)
+}
+
+func (f *localFlags) repository(c *cobra.Command) {
+	c.Flags().StringVar(&f.repo, "repo", "", "folder that holds database/ and data/, each a repository, or that is itself one")
+	c.Flags().StringVar(&f.passwordFile, "password-file", "", "file with the password of the repositories")
+	_ = c.MarkFlagRequired("repo")
+	_ = c.MarkFlagRequired("password-file")
+}
+
+// do runs one local command: password, memory limit, progress on a terminal.
+func (f *localFlags) do(c *cobra.Command, work func(context.Context, agent.Local) error) error {
+	if f.memory < 64 {
+		return errors.New("--memory-mib must be at least 64")
+	}
+	l := agent.Local{Dir: f.repo, PHP: f.php, Clock: clock.System{}, Log: slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	if f.passwordFile != "" || c.Flags().Lookup("password-file") != nil {
+		password, err := readPassword(f.passwordFile, c.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		l.Password = password
+	}
+	limitMemory(f.memory)
+	ctx, stop := signalled()
+	defer stop()
+	bar := newBar(c.ErrOrStderr())
+	l.Progress = bar.show
+	err := work(ctx, l)
+	bar.end()
+	var e *errs.Error
+	if errors.As(err, &e) && e.Field == "to" {
+		return err // the wrong kind of target
+	}
+	if ctx.Err() != nil {
+		return bad(errors.New("stopped"))
+	}
+	var done *failure
+	if errors.As(err, &done) {
+		return err
+	}
+	return bad(err)
+}
+
+// readPassword reads a password file: one line, its end trimmed, not empty.
+func readPassword(path string, stderr io.Writer) (string, error) {
+	b, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return "", fmt.Errorf("--password-file: %w", err)
+	}
+	password := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	if password == "" {
+		return "", fmt.Errorf("--password-file: %s is empty", path)
+	}
+	if fi, err := os.Stat(path); err == nil && fi.Mode().IsRegular() && fi.Mode().Perm()&0o077 != 0 {
+		_, _ = fmt.Fprintf(stderr, "holdfast-agent: warning: others on this host may read %s; chmod 600 it\n", path)
+	}
+	return password, nil
+}
+
+func inspectCommand() *cobra.Command {
+	var f localFlags
+	var code, root string
+	c := &cobra.Command{
+		Use:     "inspect",
+		Short:   "Say what is known of a Moodle site, and what a data copy leaves out",
+		Example: "  holdfast-agent inspect --code /var/www/moodle --json",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return f.do(c, func(ctx context.Context, l agent.Local) error {
+				in, err := l.Inspect(ctx, code, root)
+				if err != nil {
+					return err
+				}
+				if f.asJSON {
+					return printJSON(c.OutOrStdout(), in)
+				}
+				return showInspected(c.OutOrStdout(), in)
+			})
+		},
+	}
+	c.Flags().StringVar(&code, "code", "", "code folder of the site: the one that holds config.php")
+	c.Flags().StringVar(&root, "root", "", "account root of the site, if it has one")
+	_ = c.MarkFlagRequired("code")
+	f.reader(c)
+	f.common(c)
+	return c
+}
+
+func showInspected(w io.Writer, in agent.Inspected) error {
+	t := newTable(w)
+	t.row("code", in.Code)
+	t.row("layout", in.Layout)
+	t.row("release", in.Release)
+	t.row("wwwroot", in.WWWRoot)
+	t.row("dataroot", in.DataRoot)
+	t.row("database", fmt.Sprintf("%s %s at %s, prefix %s", in.DBType, in.DBName, in.DBHost, in.Prefix))
+	t.row("config.php", "read by "+in.ReadBy)
+	for _, r := range in.Roots {
+		t.row("copied", r.Name+": "+r.Path)
+	}
+	for _, e := range in.Excluded {
+		t.row("left out", fmt.Sprintf("%s (%s files, %s)", e.Path, count(e.Files), size(e.Bytes)))
+	}
+	for _, warning := range in.Warnings {
+		t.row("warning", warning)
+	}
+	return bad(t.flush())
+}
+
+func localCommand() *cobra.Command {
+	return group("local", "Take, list, verify and restore copies with no control plane",
+		localBackupCommand(), localListCommand(), localVerifyCommand(), localRestoreCommand(), localCheckCommand())
+}
+
+func localBackupCommand() *cobra.Command {
+	var f localFlags
+	var code, root, kind string
+	c := &cobra.Command{
+		Use:   "backup",
+		Short: "Take one copy of a site into a folder",
+		Example: `  holdfast-agent local backup --code /var/www/moodle --kind database --repo /backup/moodle --password-file pw
+  holdfast-agent local backup --code /srv/s1/moodle --root /srv/s1 --kind data --repo /backup/s1 --password-file pw --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := agent.CheckKind(kind); err != nil {
+				return err
+			}
+			return f.do(c, func(ctx context.Context, l agent.Local) error {
+				copied, err := l.Backup(ctx, kind, code, root)
+				if err != nil {
+					return err
+				}
+				if f.asJSON {
+					err = printJSON(c.OutOrStdout(), copied)
+				} else {
+					err = showBackup(c.OutOrStdout(), copied)
+				}
+				if err == nil && copied.Outcome != agentproto.OutcomeGood {
+					return notGood()
+				}
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&code, "code", "", "code folder of the site: the one that holds config.php")
+	c.Flags().StringVar(&root, "root", "", "account root of the site, if it has one")
+	c.Flags().StringVar(&kind, "kind", "", "database or data")
+	_ = c.MarkFlagRequired("code")
+	_ = c.MarkFlagRequired("kind")
+	f.repository(c)
+	f.reader(c)
+	f.common(c)
+	return c
+}
+
+func showBackup(w io.Writer, l agent.LocalCopy) error {
+	t := newTable(w)
+	t.row("copy", l.Copy)
+	t.row("kind", l.Kind)
+	if l.Kind == agentproto.KindDatabase {
+		var rows int64
+		for _, table := range l.Tables {
+			rows += table.Rows
+		}
+		t.row("tables", fmt.Sprintf("%d with %s rows", len(l.Tables), count(rows)))
+	} else {
+		t.row("files", count(l.Files))
+	}
+	t.row("size", fmt.Sprintf("%s, %s of it new in the repository", size(l.Bytes), size(l.StoredBytes)))
+	t.row("time", (time.Duration(l.Seconds*1000) * time.Millisecond).String())
+	for _, e := range l.Excluded {
+		t.row("left out", fmt.Sprintf("%s (%s files, %s)", e.Path, count(e.Files), size(e.Bytes)))
+	}
+	if l.Facts != nil {
+		for _, warning := range l.Facts.Warnings {
+			t.row("warning", warning)
+		}
+	}
+	for _, p := range l.Problems {
+		t.row("PROBLEM", p.Path+": "+p.Reason)
+	}
+	if len(l.Problems) > 0 {
+		t.row("outcome", "INCOMPLETE: the copy lacks what is named above")
+	}
+	return bad(t.flush())
+}
+
+func localListCommand() *cobra.Command {
+	var f localFlags
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   "List the copies of a folder",
+		Example: "  holdfast-agent local list --repo /backup/moodle --password-file pw",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return f.do(c, func(ctx context.Context, l agent.Local) error {
+				copies, err := l.List(ctx)
+				if err != nil {
+					return err
+				}
+				if f.asJSON {
+					return printJSON(c.OutOrStdout(), map[string]any{"copies": copies})
+				}
+				t := newTable(c.OutOrStdout())
+				t.row("COPY", "KIND", "TAKEN AT", "FILES", "SIZE", "OUTCOME")
+				for _, l := range copies {
+					t.row(l.Copy, l.Kind, l.TakenAt.Local().Format("2006-01-02 15:04:05"), count(l.Files), size(l.Bytes), l.Outcome)
+				}
+				return bad(t.flush())
+			})
+		},
+	}
+	f.repository(c)
+	f.common(c)
+	return c
+}
+
+func localVerifyCommand() *cobra.Command {
+	var f localFlags
+	var id string
+	c := &cobra.Command{
+		Use:     "verify",
+		Short:   "Read every byte of one copy, or of all",
+		Example: "  holdfast-agent local verify --repo /backup/moodle --password-file pw --copy ID",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return f.do(c, func(ctx context.Context, l agent.Local) error {
+				v, err := l.Verify(ctx, id)
+				if err != nil {
+					return err
+				}
+				if f.asJSON {
+					err = printJSON(c.OutOrStdout(), v)
+				} else {
+					for _, d := range v.Damaged {
+						_, _ = fmt.Fprintf(c.OutOrStdout(), "DAMAGED %s %s%s: %s\n", d.Snapshot, d.Path, d.Blob, d.Reason)
+					}
+					_, err = fmt.Fprintf(c.OutOrStdout(), "%d copies, %s files, %s read in %.1f s: %s\n", v.Copies, count(v.Files), size(v.Bytes), v.Seconds, word(v.Good, "all good", "NOT GOOD"))
+				}
+				if err == nil && !v.Good {
+					return notGood()
+				}
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&id, "copy", "", "id of one copy (default: all)")
+	f.repository(c)
+	f.common(c)
+	return c
+}
+
+func localRestoreCommand() *cobra.Command {
+	var f localFlags
+	var id, database, databasePassword string
+	var t agent.Target
+	c := &cobra.Command{
+		Use:   "restore",
+		Short: "Restore one copy to a folder, a file or a database",
+		Example: `  holdfast-agent local restore --repo /backup/s1 --password-file pw --copy ID --to /srv/restored
+  holdfast-agent local restore --repo /backup/s1 --password-file pw --copy ID --to-file dump.sql
+  holdfast-agent local restore --repo /backup/s1 --password-file pw --copy ID --database 'mariadb://moodle@127.0.0.1:3306/moodle' --database-password-file dbpw`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			set := 0
+			for _, name := range []string{"to", "to-file", "database"} {
+				if v := c.Flags().Lookup(name).Value.String(); v != "" {
+					set++
+				}
+			}
+			if set != 1 {
+				return errors.New("give one of --to DIR, --to-file FILE and --database URL")
+			}
+			if database != "" {
+				conn, err := sitedb.ParseURL(database)
+				if err != nil {
+					return err
+				}
+				if databasePassword != "" {
+					if conn.Password, err = readPassword(databasePassword, c.ErrOrStderr()); err != nil {
+						return err
+					}
+				}
+				t.Database = &conn
+			}
+			return f.do(c, func(ctx context.Context, l agent.Local) error {
+				r, err := l.Restore(ctx, id, t)
+				if err != nil {
+					return err
+				}
+				if f.asJSON {
+					return printJSON(c.OutOrStdout(), r)
+				}
+				return showRestored(c.OutOrStdout(), r)
+			})
+		},
+	}
+	c.Flags().StringVar(&id, "copy", "", "id of the copy")
+	c.Flags().StringVar(&t.Dir, "to", "", "folder for a data copy, absent or empty: becomes DIR/code, DIR/moodledata, DIR/root")
+	c.Flags().StringVar(&t.File, "to-file", "", "file for a dump, as the database's client wrote it")
+	c.Flags().StringVar(&database, "database", "", "empty database to load a dump into: mariadb://USER:PASSWORD@HOST:PORT/NAME?socket=PATH or postgres://…")
+	c.Flags().StringVar(&databasePassword, "database-password-file", "", "file with the database's password, so that it need not stand in the URL")
+	c.Flags().BoolVar(&t.Replace, "replace", false, "replace what the target holds")
+	_ = c.MarkFlagRequired("copy")
+	f.repository(c)
+	f.common(c)
+	return c
+}
+
+func showRestored(w io.Writer, r agent.RestoredCopy) error {
+	var err error
+	switch {
+	case r.To != "":
+		_, err = fmt.Fprintf(w, "Restored %s files (%s) to %s in %.1f s.\n", count(r.Files), size(r.Bytes), r.To, r.Seconds)
+	case r.ToFile != "":
+		_, err = fmt.Fprintf(w, "Wrote the dump (%s, sha256 %s) to %s in %.1f s.\n", size(r.Bytes), r.SHA256, r.ToFile, r.Seconds)
+	default:
+		_, err = fmt.Fprintf(w, "Loaded %d tables with %s rows into %s in %.1f s.\n", r.Tables, count(r.Rows), r.Database, r.Seconds)
+	}
+	return bad(err)
+}
+
+func localCheckCommand() *cobra.Command {
+	var f localFlags
+	var code string
+	var deep bool
+	c := &cobra.Command{
+		Use:     "check",
+		Short:   "Hold a site's files table against its filedir",
+		Example: "  holdfast-agent local check --code /var/www/moodle --deep",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return f.do(c, func(ctx context.Context, l agent.Local) error {
+				checked, err := l.Check(ctx, code, deep)
+				if err != nil {
+					return err
+				}
+				if f.asJSON {
+					err = printJSON(c.OutOrStdout(), checked)
+				} else {
+					err = showChecked(c.OutOrStdout(), checked)
+				}
+				if err == nil && !checked.Good {
+					return notGood()
+				}
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&code, "code", "", "code folder of the site: the one that holds config.php")
+	c.Flags().BoolVar(&deep, "deep", false, "also read every file and compare it with its name")
+	_ = c.MarkFlagRequired("code")
+	f.reader(c)
+	f.common(c)
+	return c
+}

@@ -1,0 +1,166 @@
+package agentproto_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/internal/agentproto"
+)
+
+var update = flag.Bool("update", false, "write the golden messages anew")
+
+// messages is one of each type, every field filled in.
+func messages() map[string]any {
+	taken := time.Date(2026, 4, 24, 0, 0, 3, 0, time.UTC)
+	const (
+		run      = "0190b3a0-7c1e-7d2a-9c3b-0123456789ab"
+		site     = "0190b3a0-7c1e-7d2a-9c3b-0123456789ac"
+		instance = "7b0c0b5e-7f51-4b63-8f0a-52f1d1f5c1aa"
+	)
+	held := agentproto.Held{Run: run, Fence: 41}
+	return map[string]any{
+		"enrol_request": &agentproto.EnrolRequest{Token: "one-time-token", Hostname: "web1", AgentVersion: "1.0.0"},
+		"enrol_answer":  &agentproto.EnrolAnswer{HostID: site, HostName: "web1", Credential: "credential"},
+		"hello_request": &agentproto.HelloRequest{
+			Instance: instance, AgentVersion: "1.0.0", Hostname: "web1", OS: "linux", Arch: "amd64",
+			Now: "2026-04-24T00:00:00Z", AllowRoots: []string{"/var/www"},
+		},
+		"hello_answer": &agentproto.HelloAnswer{Epoch: 7, HeartbeatSeconds: 10, PollWaitSeconds: 25},
+		"poll_request": &agentproto.PollRequest{Instance: instance, Epoch: 7, PollSeq: 12, Held: []agentproto.Held{held}, WaitSeconds: 25},
+		"poll_answer": &agentproto.PollAnswer{
+			Leases: []agentproto.Lease{{
+				Run: run, Fence: 41, Kind: agentproto.KindData, Attempt: 1,
+				Site:       agentproto.Site{ID: site, Name: "north-school", CodeDir: "/var/www/north/moodle", AccountRoot: "/var/www/north"},
+				Repository: agentproto.Repository{ID: site, Password: "password", URL: "https://vault:8443", Name: site + "/data", Token: "token", Pin: "sha256:" + strings.Repeat("ab", 32)},
+			}},
+			Stop: []agentproto.Stop{{Run: run, Fence: 40, Reason: "cancelled"}},
+		},
+		"started_request": &agentproto.StartedRequest{Instance: instance, Epoch: 7, Run: run, Fence: 41},
+		"heartbeat_request": &agentproto.HeartbeatRequest{Instance: instance, Epoch: 7, Runs: []agentproto.RunBeat{{Run: run, Fence: 41, Progress: agentproto.Progress{
+			Phase: "storing", Detail: "filedir", DoneFiles: 10, TotalFiles: 20, DoneBytes: 1000, TotalBytes: 2000, DoneTables: 1, AllTables: 2,
+		}}}},
+		"heartbeat_answer": &agentproto.HeartbeatAnswer{Keep: []agentproto.Held{held}, Tokens: []agentproto.Token{{Run: run, Token: "fresh-token"}}},
+		"complete_request_good": &agentproto.CompleteRequest{
+			Instance: instance, Epoch: 7, Run: run, Fence: 41, Outcome: agentproto.OutcomeIncomplete,
+			Error: "Some files could not be read.", ErrorCode: "unreadable-files", NotBefore: "2026-04-24T01:00:00Z",
+			Copy: &agentproto.Copy{
+				Snapshot: "k1", Manifest: json.RawMessage(`{"id":"k1"}`), TakenAt: taken, Seconds: 12.5, Files: 3, Bytes: 4, StoredBytes: 5,
+				SHA256: strings.Repeat("0", 64), Excluded: []agentproto.Excluded{{Path: "moodledata/cache", Files: 1, Bytes: 2}},
+				Problems: []agentproto.Problem{{Path: "moodledata/x", Reason: "permission denied"}}, Vanished: 1,
+				Tables: []agentproto.Table{{Name: "mdl_user", Rows: 3}},
+				Facts: agentproto.Facts{
+					Layout: "classic", Release: "4.5.6", Version: "2024100706.00", Branch: "405", WWWRoot: "https://north.example.org",
+					DataRoot: "/var/www/north/moodledata", DBType: "mariadb", DBHost: "localhost", DBName: "north", Prefix: "mdl_", ReadBy: "php",
+					ServerVersion: "10.11.14-MariaDB", ClientVersion: "10.11.14", Warnings: []string{"a warning"},
+				},
+			},
+		},
+		"complete_request_refused": &agentproto.CompleteRequest{
+			Instance: instance, Epoch: 7, Run: run, Fence: 41, Outcome: agentproto.OutcomeRefused,
+			Error: "The code folder /etc is outside the folders that this host's agent may touch.", ErrorCode: "outside-allowed-roots",
+		},
+		"error_answer": &agentproto.ErrorAnswer{Code: "stale", Message: "This run is not held with this fence any more; drop it."},
+	}
+}
+
+func TestMessages_AreTheGoldenOnes(t *testing.T) {
+	t.Parallel()
+	for name, m := range messages() {
+		got, err := json.MarshalIndent(m, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, '\n')
+		path := filepath.Join("testdata", name+".json")
+		if *update {
+			if err := os.WriteFile(path, got, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path) //nolint:gosec // testdata
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: the message changed; an agent of the version before reads\n%s\nand would now get\n%s", name, want, got)
+		}
+		back := reflect.New(reflect.TypeOf(m).Elem()).Interface()
+		d := json.NewDecoder(bytes.NewReader(want))
+		d.DisallowUnknownFields()
+		if err := d.Decode(back); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		// Raw JSON is kept with the indentation of the file.
+		again, err := json.Marshal(back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(again, first) {
+			t.Errorf("%s does not come back as it went: %s", name, again)
+		}
+	}
+}
+
+func TestMessages_EachTypeAndFieldHasAGoldenValue(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join("testdata", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != len(messages()) {
+		t.Errorf("%d golden files for %d messages", len(files), len(messages()))
+	}
+	for name, m := range messages() {
+		if name == "complete_request_refused" {
+			continue // it shows what a refusal leaves out
+		}
+		filled(t, name, reflect.ValueOf(m).Elem())
+	}
+}
+
+// filled fails where a field has no value: it would be missing in the golden file.
+func filled(t *testing.T, path string, v reflect.Value) {
+	t.Helper()
+	switch v.Kind() { //nolint:exhaustive // the rest is a leaf
+	case reflect.Pointer:
+		if !v.IsNil() {
+			filled(t, path, v.Elem())
+			return
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range v.NumField() {
+			filled(t, path+"."+v.Type().Field(i).Name, v.Field(i))
+		}
+		return
+	case reflect.Slice:
+		if v.Len() > 0 && v.Type().Elem().Kind() == reflect.Struct {
+			filled(t, path+"[0]", v.Index(0))
+		}
+	default:
+	}
+	if v.IsZero() {
+		t.Errorf("%s has no value in its golden message", path)
+	}
+}
+
+func TestVersion1_KnowsNoTokens(t *testing.T) {
+	t.Parallel()
+	b, err := json.Marshal(agentproto.HeartbeatAnswer{Keep: []agentproto.Held{}})
+	if err != nil || strings.Contains(string(b), "tokens") {
+		t.Errorf("an answer without tokens is %s, %v; version 1 knows no such field", b, err)
+	}
+}
