@@ -20,6 +20,8 @@ func openMySQL(c Conn) (*sql.DB, error) {
 	cfg.Net, cfg.Addr = "tcp", net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
 	if c.Socket != "" {
 		cfg.Net, cfg.Addr = "unix", c.Socket
+	} else {
+		cfg.TLSConfig = "preferred"
 	}
 	cfg.Timeout = 20 * time.Second
 	cfg.InterpolateParams = true // account statements take no prepared parameters
