@@ -263,3 +263,22 @@ func TestRuns_UpdatesItself(t *testing.T) {
 		t.Errorf("the console says:\n%s", strings.Join(heard, "\n"))
 	}
 }
+
+// TestRuns_KeepsWhatItShowsWhenStreamIsRefused answers the stream with a page:
+// what was shown stays, and the page says that it is not live.
+func TestRuns_KeepsWhatItShowsWhenStreamIsRefused(t *testing.T) {
+	t.Parallel()
+	srv := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, "<h1>Sign in</h1>")
+	})
+	ctx, _ := tab(t, browser(t))
+	if err := chromedp.Do(ctx, chromedp.Navigate(srv.URL+"/runs"),
+		chromedp.Poll[chromedp.Void](`document.querySelector("[data-live=off] [data-live-words]")?.textContent === "No longer updating"`)); err != nil {
+		t.Fatalf("the page does not say that it is not live: %v", err)
+	}
+	if n, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.querySelectorAll("#live .row").length + 10 * document.querySelectorAll("h1").length`)); err != nil || n != 13 {
+		t.Errorf("rows and headings: %d (%v), want 3 rows and one heading", n, err)
+	}
+}
