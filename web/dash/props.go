@@ -85,9 +85,10 @@ type FleetProps struct {
 	Query      string
 	Filter     string // value of the filter in force, kept by the search
 	Filters    []ui.Choice
-	Sites      []SiteRow // worst first
-	Narrowed   bool      // a query or filter is in force: no rows then means no match
-	AddCommand string    // how to add a site; empty for whoever may not
+	Sites      []SiteRow
+	Order      string // how they are ordered, as it truly is: "worst first", "by name"
+	Narrowed   bool   // a query or filter is in force: no rows then means no match
+	AddCommand string // how to add a site; empty for whoever may not
 	ShowTenant bool
 	Pager      ui.Pager
 }
@@ -109,13 +110,6 @@ func (p FleetProps) listed() string {
 	default:
 		return "All sites"
 	}
-}
-
-func (p FleetProps) order() string {
-	if len(p.Sites) > 1 {
-		return "worst first"
-	}
-	return ""
 }
 
 // SiteRow is a site in Fleet.

@@ -84,7 +84,7 @@ func fleetFull() FleetProps {
 	return FleetProps{
 		Page: staff(SitesSection), ShowTenant: true, State: ui.Failed,
 		Sentence: ui.Say(ui.Strong("1,279 of 1,284 sites"), ui.Text(" have good copies of both kinds. "), ui.Strong("5 need you"), ui.Text(": they are first in the list.")),
-		Filters:  filters(""),
+		Filters:  filters(""), Order: "worst first",
 		Sites: []SiteRow{
 			{Href: "/sites/1", Name: "moodle.hillcrest.example", Tenant: "Hillcrest College", Host: "host-q", Release: "Moodle 4.1.2",
 				Database: Freshness{State: ui.Failed, Age: at("43 h ago", "19 Nov 2026 23:00:00 CET"), Note: "Table mdl_logstore_standard_log is marked as crashed."}, Data: data},
