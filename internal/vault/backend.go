@@ -106,14 +106,19 @@ func (b Backend) Open(ctx context.Context, repository string) (blob.Storage, err
 }
 
 func openFilesystem(ctx context.Context, dir string) (blob.Storage, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the repository's directory: %w", err)
+	if _, err := os.Stat(dir); err != nil {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make the repository's directory: %w", err)
+		}
+		if err := syncDir(filepath.Dir(dir), filepath.Dir(filepath.Dir(dir))); err != nil {
+			return nil, err
+		}
 	}
 	st, err := filesystem.New(ctx, &filesystem.Options{Path: dir}, true)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
-	return st, nil
+	return newDurable(st, dir)
 }
 
 func (b Backend) openS3(ctx context.Context, repository string) (blob.Storage, error) {
