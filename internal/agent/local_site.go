@@ -99,7 +99,6 @@ type Checked struct {
 	Good bool `json:"good"`
 	moodle.Agreement
 	FileDir string  `json:"filedir"`
-	Deep    bool    `json:"deep"`
 	Seconds float64 `json:"seconds"`
 }
 
@@ -128,9 +127,7 @@ func (l Local) Check(ctx context.Context, codeDir string, deep bool) (Checked, e
 	if err != nil {
 		return Checked{}, fmt.Errorf("comparing the files table with filedir: %w", err)
 	}
-	out := Checked{Agreement: agreement, FileDir: s.install.FileDir, Deep: deep, Seconds: l.Clock.Now().Sub(began).Seconds()}
-	out.Good = agrees(agreement)
+	out := Checked{Agreement: agreement, FileDir: s.install.FileDir, Seconds: l.Clock.Now().Sub(began).Seconds()}
+	out.Good = agreement.Good()
 	return out, nil
 }
-
-func agrees(a moodle.Agreement) bool { return a.Good() }
