@@ -123,3 +123,11 @@ func (in Install) webRoot() string {
 func (in *Install) warn(format string, args ...any) {
 	in.Warnings = append(in.Warnings, fmt.Sprintf(format, args...))
 }
+
+// String names the database without its password.
+func (d Database) String() string {
+	return fmt.Sprintf("%s %s@%s:%d%s/%s prefix %q", d.Type, d.User, d.Host, d.Port, d.Socket, d.Name, d.Prefix)
+}
+
+// GoString is String, so that no verb of fmt shows the password.
+func (d Database) GoString() string { return d.String() }

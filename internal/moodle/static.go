@@ -290,6 +290,9 @@ func (r *reader) setupRan() {
 			r.cfg[k] = v
 		}
 	}
+	if temp, ok := r.cfg["tempdir"]; ok && r.cfg["backuptempdir"].kind == isNull {
+		r.cfg["backuptempdir"] = concat(temp, strValue("/backup"))
+	}
 	if v, ok := r.cfg["wwwroot"]; ok && v.kind == isString {
 		v.s = strings.TrimRight(v.s, "/")
 		r.cfg["wwwroot"] = v

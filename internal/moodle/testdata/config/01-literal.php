@@ -1,0 +1,26 @@
+<?php  // Moodle configuration file
+
+unset($CFG);
+global $CFG;
+$CFG = new stdClass();
+
+$CFG->dbtype = 'mariadb';
+$CFG->dblibrary = 'native';
+$CFG->dbhost = 'localhost';
+$CFG->dbname = 'moodle';
+$CFG->dbuser = 'moodleuser';
+$CFG->dbpass = 's3cret';
+$CFG->prefix = 'mdl_';
+$CFG->wwwroot = 'https://moodle.example.org';
+$CFG->dataroot = '@DATA@';
+$CFG->dboptions = array (
+  'dbpersist' => 0,
+  'dbport' => '',
+  'dbsocket' => '',
+  'dbcollation' => 'utf8mb4_unicode_ci',
+);
+$CFG->admin = 'admin';
+$CFG->directorypermissions = 0777;
+
+require_once(__DIR__ . "/lib/setup.php");
+// There is no php closing tag in this file.

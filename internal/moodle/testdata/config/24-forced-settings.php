@@ -1,0 +1,21 @@
+<?php  // Moodle configuration file
+
+unset($CFG);
+global $CFG;
+$CFG = new stdClass();
+
+$CFG->dbtype = 'mariadb';
+$CFG->dblibrary = 'native';
+$CFG->dbhost = 'localhost';
+$CFG->dbname = 'moodle';
+$CFG->dbuser = 'moodleuser';
+$CFG->dbpass = 's3cret';
+$CFG->prefix = 'mdl_';
+$CFG->wwwroot = 'https://moodle.example.org';
+$CFG->dataroot = '@DATA@';
+$CFG->forced_plugin_settings = array('auth_ldap' => array('host_url' => 'ldap://x', 'bind_pw' => 'hidden'));
+$CFG->alternative_file_system_class = '\\tool_objectfs\\s3_file_system';
+$CFG->session_handler_class = '\core\session\redis';
+
+require_once(__DIR__ . "/lib/setup.php");
+// There is no php closing tag in this file.
