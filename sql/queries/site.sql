@@ -75,3 +75,9 @@ SELECT r.tenant_id, r.id, r.site_id, r.kind, r.name, r.password_sealed, r.state,
 FROM repository r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
 JOIN tenant t ON t.id = r.tenant_id JOIN destination d ON d.id = r.destination_id
 ORDER BY t.slug, s.name, r.kind;
+
+-- name: RepositoriesOfSite :many
+SELECT * FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind;
+
+-- name: ServerTime :one
+SELECT clock_timestamp()::timestamptz AS now;

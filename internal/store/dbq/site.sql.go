@@ -330,6 +330,45 @@ func (q *Queries) ListRepositories(ctx context.Context) ([]ListRepositoriesRow, 
 	return items, nil
 }
 
+const repositoriesOfSite = `-- name: RepositoriesOfSite :many
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
+`
+
+type RepositoriesOfSiteParams struct {
+	TenantID id.Tenant
+	SiteID   id.Site
+}
+
+func (q *Queries) RepositoriesOfSite(ctx context.Context, arg RepositoriesOfSiteParams) ([]Repository, error) {
+	rows, err := q.db.Query(ctx, repositoriesOfSite, arg.TenantID, arg.SiteID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Repository{}
+	for rows.Next() {
+		var i Repository
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.SiteID,
+			&i.Kind,
+			&i.DestinationID,
+			&i.Name,
+			&i.PasswordSealed,
+			&i.State,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const repositoryByID = `-- name: RepositoryByID :one
 SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at FROM repository WHERE tenant_id = $1 AND id = $2
 `
@@ -381,6 +420,17 @@ func (q *Queries) RepositoryOfSite(ctx context.Context, arg RepositoryOfSitePara
 		&i.CreatedAt,
 	)
 	return i, err
+}
+
+const serverTime = `-- name: ServerTime :one
+SELECT clock_timestamp()::timestamptz AS now
+`
+
+func (q *Queries) ServerTime(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, serverTime)
+	var now time.Time
+	err := row.Scan(&now)
+	return now, err
 }
 
 const setDestinationConfig = `-- name: SetDestinationConfig :execrows

@@ -1,0 +1,133 @@
+// Package serve is the control plane as one program: it reads the settings,
+// opens the database, and runs the pages, the agents' door, the vault, River
+// and the keeper until it is told to stop. It decides nothing of the domain.
+package serve
+
+import (
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"holdfast/internal/errs"
+)
+
+// Config is every setting of the control plane. Each has a flag and an
+// environment variable; Check names the first wrong one.
+type Config struct {
+	StateDir      string // private files: the embedded PostgreSQL, certificates, session records
+	DatabaseURL   string // of holdfast_login; "" for the embedded PostgreSQL
+	MigrateURL    string // of the owner; "" to use DatabaseURL for both
+	MasterKeyFile string
+	Listen        string // pages, like 127.0.0.1:8080
+	AgentListen   string // agents and the vault, HTTPS, like 0.0.0.0:8443
+	AgentURL      string // how agents reach AgentListen, like https://holdfast.example:8443
+	TLSCert       string // PEM; "" for a certificate of our own, pinned by the agents
+	TLSKey        string
+	VaultDir      string // of the default destination
+	SecureCookies bool   // pages are reached by HTTPS
+	LogLevel      string
+	Version       string
+	Child         []string     // the command of a keeper's child
+	Logger        *slog.Logger // "" means text on standard error at LogLevel
+}
+
+// The environment variables, and what each setting is when it is not set.
+var Settings = []struct {
+	Flag, Env, Default, Help string
+}{
+	{"state-dir", "HOLDFAST_STATE_DIR", "", "folder of private files (default: ~/.local/state/holdfast, or /var/lib/holdfast as root)"},
+	{"database-url", "HOLDFAST_DATABASE_URL", "", "PostgreSQL 14+ of the login role; empty runs a private PostgreSQL under the state folder"},
+	{"migrate-url", "HOLDFAST_MIGRATE_URL", "", "the same database as its owner, for migrations; empty uses the database URL"},
+	{"master-key-file", "HOLDFAST_MASTER_KEY_FILE", "", "file with the master key that seals every secret; make one with: holdfast key new"},
+	{"listen", "HOLDFAST_LISTEN", "127.0.0.1:8080", "address of the pages"},
+	{"agent-listen", "HOLDFAST_AGENT_LISTEN", "127.0.0.1:8443", "address of the agents' door and the vault (HTTPS)"},
+	{"agent-url", "HOLDFAST_AGENT_URL", "", "how agents reach that door, like https://holdfast.example:8443 (default: from agent-listen)"},
+	{"tls-cert", "HOLDFAST_TLS_CERT", "", "PEM certificate of the agents' door; empty makes one that agents pin"},
+	{"tls-key", "HOLDFAST_TLS_KEY", "", "PEM key of that certificate"},
+	{"vault-dir", "HOLDFAST_VAULT_DIR", "", "folder of the default destination (default: vault in the state folder)"},
+	{"secure-cookies", "HOLDFAST_SECURE_COOKIES", "false", "true when the pages are reached by HTTPS"},
+	{"log-level", "HOLDFAST_LOG_LEVEL", "info", "debug, info, warn or error"},
+}
+
+// DefaultStateDir is where private files go when no setting says so.
+func DefaultStateDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/holdfast"
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "state", "holdfast")
+	}
+	return filepath.Join(os.TempDir(), "holdfast")
+}
+
+// FromSettings makes a Config of what get says of each flag's name.
+func FromSettings(get func(flag string) string) (Config, error) {
+	c := Config{
+		StateDir: get("state-dir"), DatabaseURL: get("database-url"), MigrateURL: get("migrate-url"), MasterKeyFile: get("master-key-file"),
+		Listen: get("listen"), AgentListen: get("agent-listen"), AgentURL: get("agent-url"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
+		VaultDir: get("vault-dir"), LogLevel: get("log-level"),
+	}
+	switch get("secure-cookies") {
+	case "true", "1":
+		c.SecureCookies = true
+	case "false", "0", "":
+	default:
+		return c, errs.Field("HOLDFAST_SECURE_COOKIES", "%q must be true or false", get("secure-cookies"))
+	}
+	return c, c.Check()
+}
+
+// Check fills in what follows from other settings and names the first that is
+// wrong, with the remedy, in one line.
+func (c *Config) Check() error {
+	if c.StateDir == "" {
+		c.StateDir = DefaultStateDir()
+	}
+	abs, err := filepath.Abs(c.StateDir)
+	if err != nil {
+		return errs.Wrap(errs.Invalid, err, "HOLDFAST_STATE_DIR: %q is not a folder", c.StateDir)
+	}
+	c.StateDir = abs
+	if c.VaultDir == "" {
+		c.VaultDir = filepath.Join(c.StateDir, "vault")
+	}
+	if c.VaultDir, err = filepath.Abs(c.VaultDir); err != nil {
+		return errs.Wrap(errs.Invalid, err, "HOLDFAST_VAULT_DIR: is not a folder")
+	}
+	for _, u := range []struct{ name, value string }{{"HOLDFAST_DATABASE_URL", c.DatabaseURL}, {"HOLDFAST_MIGRATE_URL", c.MigrateURL}} {
+		if p, err := url.Parse(u.value); u.value != "" && (err != nil || p.Scheme != "postgres" && p.Scheme != "postgresql") {
+			return errs.Field(u.name, "must look like postgres://user:password@host:5432/holdfast")
+		}
+	}
+	for _, a := range []struct{ name, value string }{{"HOLDFAST_LISTEN", c.Listen}, {"HOLDFAST_AGENT_LISTEN", c.AgentListen}} {
+		if _, _, err := net.SplitHostPort(a.value); err != nil {
+			return errs.Field(a.name, "%q must be host:port, like 127.0.0.1:8080", a.value)
+		}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errs.Field("HOLDFAST_TLS_CERT", "give the certificate and HOLDFAST_TLS_KEY together, or neither")
+	}
+	if c.AgentURL != "" {
+		p, err := url.Parse(c.AgentURL)
+		if err != nil || p.Scheme != "https" || p.Host == "" || strings.Trim(p.Path, "/") != "" {
+			return errs.Field("HOLDFAST_AGENT_URL", "%q must be https://host:port with no path", c.AgentURL)
+		}
+	}
+	if c.LogLevel == "" {
+		c.LogLevel = "info"
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return errs.Field("HOLDFAST_LOG_LEVEL", "%q must be debug, info, warn or error", c.LogLevel)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	}
+	return nil
+}
+
+// TLSDir is where the control plane's own certificate lies.
+func TLSDir(c Config) string { return filepath.Join(c.StateDir, "tls") }
