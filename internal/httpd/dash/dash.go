@@ -6,13 +6,27 @@
 package dash
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
+	"github.com/alexedwards/scs/v2"
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"holdfast/internal/app"
 	"holdfast/internal/clock"
+	"holdfast/internal/httpd/mw"
+	"holdfast/web/dash"
+	"holdfast/web/static"
+)
+
+// Limits of the door.
+const (
+	maxBody     = 64 << 10 // every form fits many times over
+	pageTimeout = 20 * time.Second
+	pingTimeout = 2 * time.Second
 )
 
 // Config is what the door needs.
@@ -30,8 +44,84 @@ type Config struct {
 	Version string
 }
 
+// Door serves the dashboard.
+type Door struct {
+	app      *app.App
+	log      *slog.Logger
+	clock    clock.Clock
+	runs     func() (<-chan struct{}, func())
+	version  string
+	sessions *scs.SessionManager
+	guard    *guard
+	streams  *streams
+}
+
 // New makes the dashboard's routes. Live streams end with their request's
 // context: a server that stops must cancel its BaseContext.
-func New(c Config) http.Handler {
-	return chi.NewRouter()
+func New(c Config) http.Handler { return newDoor(c).routes() }
+
+func newDoor(c Config) *Door {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System{}
+	}
+	d := &Door{
+		app: c.App, log: mw.Logger(c.Logger), clock: c.Clock, runs: c.Runs, version: c.Version,
+		guard: newGuard(c.Clock), streams: newStreams(),
+	}
+	d.sessions = d.newSessions(c.SecureCookies)
+	return d
+}
+
+func (d *Door) routes() chi.Router {
+	r := chi.NewRouter()
+	secure := d.sessions.Cookie.Secure
+	r.Use(mw.RequestID, mw.AccessLog(d.log, d.clock), mw.Headers(secure), mw.Recover(d.log, d.panicked), middleware.GetHead)
+	r.Handle(static.Prefix+"*", static.Handler())
+	r.Get("/healthz", d.health)
+	inside := []func(http.Handler) http.Handler{mw.SameOrigin(http.HandlerFunc(d.foreignPost)), mw.Body(maxBody), d.sessions.LoadAndSave, d.identify}
+	r.Group(func(r chi.Router) { // streams have deadlines of their own
+		r.Use(inside...)
+		r.Get(dash.RunsStreamPath, d.stream(d.runsLive))
+		r.Get("/sites/{id:[0-9a-f-]{36}}/stream", d.stream(d.siteLive))
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(mw.Timeout(pageTimeout))
+		r.Use(inside...)
+		r.NotFound(d.open(d.noPage))
+		r.MethodNotAllowed(d.open(d.noMethod))
+		d.pages(r)
+	})
+	return r
+}
+
+// pages are the routes behind sessions.
+func (d *Door) pages(r chi.Router) {
+	r.Get(dash.SignInPath, d.open(d.signInForm))
+	r.Post(dash.SignInPath, d.open(d.signIn))
+	r.Post(dash.SignOutPath, d.open(d.signOut))
+	r.Get("/", d.signed(d.home))
+	r.Get(dash.SitesPath, d.signed(d.fleet))
+	r.Get("/sites/*", d.signed(d.site))
+	r.Post("/sites/{id:[0-9a-f-]{36}}/backups", d.signed(d.startBackup))
+	r.Get(dash.RunsPath, d.signed(d.runList))
+	r.Post("/runs/{id:[0-9a-f-]{36}}/cancellation", d.signed(d.cancelRun))
+	r.Get(dash.HostsPath, d.signed(d.hosts))
+	r.Get(dash.QueuePath, d.signed(d.queue))
+}
+
+// health answers 200 when the database does, for those who watch the process.
+func (d *Door) health(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), pingTimeout)
+	defer cancel()
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if err := d.app.Ping(ctx); err != nil {
+		d.log.WarnContext(ctx, "the database does not answer", "error", err)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte("the database does not answer\n"))
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
 }

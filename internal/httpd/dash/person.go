@@ -1,0 +1,81 @@
+package dash
+
+import (
+	"context"
+	"slices"
+
+	"holdfast/internal/app"
+	"holdfast/internal/authz"
+	"holdfast/internal/id"
+	"holdfast/web/dash"
+	"holdfast/web/ui"
+)
+
+func isStaff(p app.Person) bool { return p.Actor.Staff != "" }
+
+// may tells whether to offer something; the use case itself decides.
+func may(p app.Person, action authz.Action, of id.Tenant) bool {
+	_, err := authz.Check(p.Actor, action, of)
+	return err == nil
+}
+
+// frame is what surrounds every page of the person.
+func (d *Door) frame(p app.Person, section dash.Section) dash.Page {
+	if isStaff(p) {
+		return dash.Page{Nav: dash.StaffNav(section), Who: p.Name, Org: "Staff"}
+	}
+	f := dash.Page{Nav: dash.CustomerNav(section), Who: p.Name, Top: true}
+	switch n := len(p.Tenants); n {
+	case 0:
+		f.Org = "No organisation"
+	case 1:
+		f.Org = p.Tenants[0].Name
+	default:
+		f.Org = p.Tenants[0].Name + " and more"
+	}
+	return f
+}
+
+// page is frame with the answer to what was just done, which is said once.
+func (d *Door) page(ctx context.Context, p app.Person, section dash.Section) dash.Page {
+	f := d.frame(p, section)
+	if text := d.sessions.PopString(ctx, keyNotice); text != "" {
+		f.Notice = &ui.Notice{State: ui.State(d.sessions.PopString(ctx, keyNoticeState)), Text: text}
+	}
+	return f
+}
+
+// say leaves a sentence for the next page.
+func (d *Door) say(ctx context.Context, state ui.State, text string) {
+	d.sessions.Put(ctx, keyNotice, text)
+	d.sessions.Put(ctx, keyNoticeState, string(state))
+}
+
+// scopes are the tenants whose rows a person is shown: none, which means every
+// one, for staff; a customer's own otherwise.
+func scopes(p app.Person) []id.Tenant {
+	if isStaff(p) {
+		return []id.Tenant{{}}
+	}
+	out := make([]id.Tenant, 0, len(p.Tenants))
+	for _, t := range p.Tenants {
+		out = append(out, t.TenantID)
+	}
+	return slices.Compact(out)
+}
+
+// hostNames names hosts for those who may see them; others get none.
+func (d *Door) hostNames(ctx context.Context, p app.Person) (map[id.Host]string, error) {
+	names := map[id.Host]string{}
+	if !may(p, authz.ViewHosts, id.Tenant{}) {
+		return names, nil
+	}
+	rows, err := d.app.ListHosts(ctx, p.Actor)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range rows {
+		names[h.ID] = h.Name
+	}
+	return names, nil
+}
