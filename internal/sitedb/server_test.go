@@ -201,3 +201,23 @@ func errorIf(t *testing.T, err error) {
 		t.Error(err)
 	}
 }
+
+// holdLock holds a table lock of MariaDB until release.
+func holdLock(ctx context.Context, c sitedb.Conn, lock string, locked, release chan struct{}) error {
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Passwd, cfg.DBName, cfg.Net, cfg.Addr = c.User, c.Password, c.Name, "tcp", fmt.Sprintf("%s:%d", c.Host, c.Port)
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		close(locked)
+		return err
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close() //nolint:errcheck // a test's
+	conn, err := db.Conn(ctx)
+	if err == nil {
+		_, err = conn.ExecContext(ctx, lock)
+	}
+	close(locked)
+	<-release
+	return err
+}
