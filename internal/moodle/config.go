@@ -46,31 +46,41 @@ func (in *Install) readConfig(ctx context.Context, path string, opt Options) err
 	in.OwnerUID, in.OwnerGID = int(uid), int(gid)
 	env := environment(opt.Env)
 	static, reasons, staticErr := readStatic(path, copyStrings(env))
+	trouble := ""
 	if opt.PHP != "none" {
 		set, err := runPHP(ctx, path, opt, env, phpUser(path, static["dataroot"]))
 		if err == nil {
 			in.ReadBy = ReadByPHP
-			return in.apply(set, tintedOnly(static, reasons), opt)
+			return in.apply(set, tintedOnly(set, static, reasons), "", opt)
 		}
 		if ctx.Err() != nil {
 			return errs.Wrap(errs.Unavailable, ctx.Err(), "Reading %s was stopped.", path)
 		}
-		in.warn("PHP could not read config.php (%s), so it was read without running it.", err)
+		trouble = err.Error()
 	}
 	in.ReadBy = ReadByStatic
 	if staticErr != nil {
-		return errs.Wrap(errs.Invalid, staticErr, "%s cannot be understood: it is not valid PHP of versions up to 8.1, or this process may not read it.", path)
+		return errs.Wrap(errs.Invalid, staticErr, "%s cannot be understood: it is not valid PHP of versions up to 8.1, or this process may not read it.%s", path, also(trouble))
 	}
-	return in.apply(static, reasons, opt)
+	return in.apply(static, reasons, trouble, opt)
 }
 
-// tintedOnly keeps the reasons of settings that do have a value without PHP
-// but one that a command sees differently from the web server: PHP's own
-// reading has the same flaw.
-func tintedOnly(static settings, reasons map[string]string) map[string]string {
+// also tells why PHP was of no use.
+func also(trouble string) string {
+	if trouble == "" {
+		return ""
+	}
+	return " PHP could not read it either: " + trouble + "."
+}
+
+// tintedOnly keeps the reasons of settings that PHP and the static reader
+// found alike, but that a command sees differently from the web server: there
+// PHP's own reading has the same flaw.
+func tintedOnly(set, static settings, reasons map[string]string) map[string]string {
 	out := map[string]string{}
 	for key, why := range reasons {
-		if _, known := static[key]; known {
+		v, known := static[key]
+		if known && (v == set[key] || key == "dataroot" && resolved(v) == resolved(set[key])) {
 			out[key] = why
 		}
 	}
@@ -78,8 +88,8 @@ func tintedOnly(static settings, reasons map[string]string) map[string]string {
 }
 
 // apply fills the installation from what was read. reasons names the
-// settings that could not be known.
-func (in *Install) apply(set settings, reasons map[string]string, opt Options) error {
+// settings that could not be known, trouble why PHP could not help.
+func (in *Install) apply(set settings, reasons map[string]string, trouble string, opt Options) error {
 	for key, v := range opt.Override {
 		set[key] = v
 		delete(reasons, key)
@@ -91,7 +101,7 @@ func (in *Install) apply(set settings, reasons map[string]string, opt Options) e
 	}
 	for _, key := range vitalKeys {
 		if why := reasons[key]; why != "" {
-			return errs.Field(key, "config.php takes it from %s. %s", why, remedy(why, in.ReadBy))
+			return errs.Field(key, "config.php takes it from %s. %s", why, remedy(why, in.ReadBy)+also(trouble))
 		}
 	}
 	for _, key := range []string{"dataroot", "dbtype", "dbname"} {

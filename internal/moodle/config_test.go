@@ -230,7 +230,7 @@ func TestInspect_RefusesWhatOnlyTheWebServerKnows(t *testing.T) {
 func TestInspect_EndsAPHPThatHangs(t *testing.T) {
 	t.Parallel()
 	s := config(t, `while (!isset($CFG->never)) { usleep(1000); }`)
-	in, err := moodle.Inspect(t.Context(), s.CodeDir, moodle.Options{Env: formEnv, Timeout: 700 * time.Millisecond})
+	in, err := moodle.Inspect(t.Context(), s.CodeDir, moodle.Options{Env: formEnv, Timeout: 400 * time.Millisecond})
 	if err != nil || in.ReadBy != moodle.ReadByStatic || in.DB.Name != "moodle" {
 		t.Errorf("Inspect gives %q %v", in.ReadBy, err)
 	}

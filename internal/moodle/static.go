@@ -1,6 +1,8 @@
 package moodle
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -8,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/VKCOM/php-parser/pkg/ast"
 	"github.com/VKCOM/php-parser/pkg/conf"
@@ -22,6 +25,7 @@ const (
 	stepLimit   = 200_000 // evaluated nodes
 	depthLimit  = 200     // nested expressions, statements and includes
 	textLimit   = 1 << 20 // bytes of one string
+	parseTime   = 5 * time.Second
 )
 
 // reader evaluates a config.php without PHP, as the command line would see
@@ -119,7 +123,44 @@ func parsePHP(path string, who *owner) (*ast.Root, error) {
 	return parseSource(path, src)
 }
 
-func parseSource(path string, src []byte) (root *ast.Root, err error) {
+// parseSource parses with a limit of time, for the parser cannot be stopped.
+func parseSource(path string, src []byte) (*ast.Root, error) {
+	src, err := onlyPHP(src)
+	if err != nil {
+		return nil, fmt.Errorf("parse %s: %w", path, err)
+	}
+	type answer struct {
+		root *ast.Root
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		root, err := parseNow(path, src)
+		done <- answer{root, err}
+	}()
+	select {
+	case a := <-done:
+		return a.root, a.err
+	case <-time.After(parseTime):
+		return nil, fmt.Errorf("parse %s: the parser did not end within %s", path, parseTime)
+	}
+}
+
+// onlyPHP gives the PHP of a source that is one stretch of it, as every
+// config.php is: the parser never ends on some texts outside PHP's tags.
+func onlyPHP(src []byte) ([]byte, error) {
+	at := bytes.Index(bytes.ToLower(src), []byte("<?php"))
+	if at < 0 {
+		return nil, errors.New("it holds no PHP")
+	}
+	src = bytes.TrimRight(src[at:], " \t\r\n\x00")
+	if rest, closed := bytes.CutSuffix(src, []byte("?>")); closed {
+		src = append(bytes.Clone(rest), ';')
+	}
+	return append(bytes.Clone(src), '\n'), nil
+}
+
+func parseNow(path string, src []byte) (root *ast.Root, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			root, err = nil, fmt.Errorf("parse %s: the parser gave up", path)
