@@ -157,6 +157,10 @@ func (s *sqlScan) punctuation(c byte) {
 		s.depth++
 	case ')':
 		s.depth = max(0, s.depth-1)
+	case '/':
+		if n := len(s.line); n > 1 && s.line[n-2] == '*' && s.kind == stmtOther {
+			s.first, s.last = "", "" // a comment begins no statement
+		}
 	case ';':
 		if s.depth == 0 {
 			s.endStatement()

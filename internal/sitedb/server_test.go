@@ -215,9 +215,14 @@ func holdLock(ctx context.Context, c sitedb.Conn, lock string, locked, release c
 	defer db.Close() //nolint:errcheck // a test's
 	conn, err := db.Conn(ctx)
 	if err == nil {
+		defer conn.Close() //nolint:errcheck // a test's
 		_, err = conn.ExecContext(ctx, lock)
+		defer conn.ExecContext(context.Background(), "UNLOCK TABLES") //nolint:errcheck // a test's
 	}
 	close(locked)
-	<-release
+	select {
+	case <-release:
+	case <-ctx.Done(): // the test failed; its database is to be dropped
+	}
 	return err
 }

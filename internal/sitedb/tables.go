@@ -29,8 +29,8 @@ func open(c Conn) (*sql.DB, error) {
 	if c.Socket != "" {
 		host = c.Socket
 	}
-	at := url.URL{Scheme: "postgres", RawQuery: url.Values{"host": {host}, "port": {strconv.Itoa(c.Port)}, "sslmode": {"prefer"}}.Encode()}
-	cfg, err := pgx.ParseConfig(at.String())
+	at := url.Values{"host": {host}, "port": {strconv.Itoa(c.Port)}, "sslmode": {"prefer"}}
+	cfg, err := pgx.ParseConfig("postgres:///?" + at.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("prepare a connection to %s: %w", c, err)
 	}
