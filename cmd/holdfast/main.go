@@ -51,9 +51,26 @@ func run(ctx context.Context, args []string, out, complaints io.Writer) int {
 	return 1
 }
 
-// sentence is what the person at the terminal sees: here, on the operator's
-// own machine, the cause too.
-func sentence(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+// sentence is what the person at the terminal sees, in one line: here, on the
+// operator's own machine, with the innermost cause where that says more.
+func sentence(err error) string {
+	said := errs.Sentence(err)
+	switch errs.KindOf(err) {
+	case errs.NotFound, errs.Forbidden, errs.Conflict:
+		return said
+	case errs.Other:
+		said = err.Error()
+	default:
+		var inner error
+		for e := err; e != nil; e = errors.Unwrap(e) {
+			inner = e
+		}
+		if text := inner.Error(); !strings.Contains(text, said) && !strings.Contains(said, text) {
+			said += " (" + text + ")"
+		}
+	}
+	return strings.ReplaceAll(said, "\n", "; ")
+}
 
 // usageError is a wrong use of the command line.
 type usageError struct{ error }
@@ -110,6 +127,7 @@ func newRoot(out, complaints io.Writer) *cobra.Command {
 	}
 	root.SetOut(out)
 	root.SetErr(complaints)
+	root.RunE = group("holdfast", "").RunE
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	})

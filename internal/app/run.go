@@ -82,10 +82,12 @@ func planRun(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site, host 
 }
 
 func enqueueDispatch(ctx context.Context, tx *store.Tx, run id.Run, priority int, at time.Time) error {
-	return tx.Enqueue(ctx, river.InsertManyParams{
-		Args:       job.DispatchRun{Run: run},
-		InsertOpts: &river.InsertOpts{Queue: job.QueueDispatch, Priority: priority, ScheduledAt: at, MaxAttempts: 10},
-	})
+	opts := job.DispatchRun{}.InsertOpts()
+	opts.Priority = priority
+	if at.After(tx.Now) { // a job with a time waits for River's scheduler, which looks every 5 s
+		opts.ScheduledAt = at
+	}
+	return tx.Enqueue(ctx, river.InsertManyParams{Args: job.DispatchRun{Run: run}, InsertOpts: &opts})
 }
 
 func runSubject(of id.Tenant, sid id.Site, run id.Run) store.Subject {
