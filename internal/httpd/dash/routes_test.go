@@ -1,0 +1,151 @@
+package dash_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+
+	"holdfast/internal/httpd/dash"
+	"holdfast/web/static"
+)
+
+// row is one route and what everybody gets of it, in the order of everybody().
+type row struct {
+	route string // as the router has it
+	path  func(h *house) string
+	form  []string
+	want  []int
+	// private is true where whoever is not signed in is led to sign in, and
+	// where nobody may see another tenant's site.
+	private bool
+}
+
+func at(p string) func(*house) string { return func(*house) string { return p } }
+
+// Order of the columns: nobody, stranger, viewer, member, admin; owner,
+// operator, support, billing, auditor.
+func routeTable() []row {
+	const run = "/runs/{id:[0-9a-f-]{36}}/cancellation"
+	site := func(h *house) string { return "/sites/" + h.site.String() }
+	return []row{
+		{"GET /healthz", at("/healthz"), nil, []int{200, 200, 200, 200, 200, 200, 200, 200, 200, 200}, false},
+		{"GET /static/*", at(static.Path("app.css")), nil, []int{200, 200, 200, 200, 200, 200, 200, 200, 200, 200}, false},
+		{"GET /sign-in", at("/sign-in"), nil, []int{200, 303, 303, 303, 303, 303, 303, 303, 303, 303}, false},
+		{"POST /sign-in", at("/sign-in"), []string{"email", "x"}, []int{422, 422, 422, 422, 422, 422, 422, 422, 422, 422}, false},
+		{"GET /", at("/"), nil, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, true},
+		{"GET /sites", at("/sites"), nil, []int{303, 200, 200, 200, 200, 200, 200, 200, 200, 200}, true},
+		{"GET /sites/*", site, nil, []int{303, 404, 200, 200, 200, 200, 200, 200, 200, 200}, true},
+		{
+			"GET /sites/{id:[0-9a-f-]{36}}/stream", func(h *house) string { return site(h) + "/stream" }, nil,
+			[]int{401, 404, 200, 200, 200, 200, 200, 200, 200, 200}, true,
+		},
+		{
+			"POST /sites/{id:[0-9a-f-]{36}}/backups", func(h *house) string { return site(h) + "/backups" }, []string{"kind", "all"},
+			[]int{303, 404, 403, 303, 303, 303, 303, 303, 403, 403}, true,
+		},
+		{"GET /runs", at("/runs"), nil, []int{303, 200, 200, 200, 200, 200, 200, 200, 200, 200}, true},
+		{"GET /runs/stream", at("/runs/stream"), nil, []int{401, 200, 200, 200, 200, 200, 200, 200, 200, 200}, true},
+		{
+			"POST " + run, func(h *house) string { return "/runs/" + h.openRun().String() + "/cancellation" }, []string{"reason", "a test"},
+			[]int{303, 404, 403, 403, 403, 303, 303, 303, 403, 403}, true,
+		},
+		{"GET /hosts", at("/hosts"), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
+		{"GET /queue", at("/queue"), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
+		{"POST /sign-out", at("/sign-out"), nil, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, false}, // the last: it ends the sessions
+	}
+}
+
+// Every route of the router stands in the table, with what everybody gets.
+func TestRoutes_EachHasATenantTestAndARoleTest(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.fill()
+	table := map[string]bool{}
+	for _, r := range routeTable() {
+		table[r.route] = true
+	}
+	routes, ok := dash.New(dash.Config{App: h.app}).(chi.Routes)
+	if !ok {
+		t.Fatal("the door's routes cannot be walked")
+	}
+	found := map[string]bool{}
+	err := chi.Walk(routes, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		if route == "/static/*" {
+			method = http.MethodGet // it refuses the others itself; its own package tests that
+		}
+		found[method+" "+route] = true
+		if !table[method+" "+route] {
+			t.Errorf("%s %s has no row in the table of who gets what", method, route)
+		}
+		return nil
+	})
+	h.must(err)
+	for r := range table {
+		if !found[r] {
+			t.Errorf("%s is in the table and not in the router", r)
+		}
+	}
+	people := map[string]*browser{}
+	for _, name := range everybody() {
+		people[name] = h.signIn(name)
+	}
+	for _, r := range routeTable() {
+		if len(r.want) != len(everybody()) {
+			t.Fatalf("%s: %d answers for %d people", r.route, len(r.want), len(everybody()))
+		}
+		for i, name := range everybody() {
+			r.check(t, h, people[name], name, r.want[i])
+		}
+	}
+}
+
+func (r row) check(t *testing.T, h *house, b *browser, name string, want int) {
+	t.Helper()
+	var got answer
+	if method, _, _ := strings.Cut(r.route, " "); method == http.MethodPost {
+		got = b.post(r.path(h), r.form...)
+	} else {
+		got = b.get(r.path(h))
+	}
+	if got.status != want {
+		t.Errorf("%s for %s: %d, want %d\n%s", r.route, name, got.status, want, got.body)
+	}
+	if r.private && name == nobody && got.status == 303 && !strings.HasPrefix(got.header.Get("Location"), "/sign-in") {
+		t.Errorf("%s leads nobody to %q", r.route, got.header.Get("Location"))
+	}
+	if r.private && (name == stranger || name == nobody) && strings.Contains(got.body, "own.school") {
+		t.Errorf("%s shows %s another tenant's site:\n%s", r.route, name, got.body)
+	}
+	if r.private && got.status != 200 && name != nobody && strings.Contains(got.body, "own.school") && name == stranger {
+		t.Errorf("%s names the site in its refusal to %s", r.route, name)
+	}
+}
+
+func TestSite_OfAnotherTenantIsAsIfThereWereNone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b := h.signIn(stranger)
+	plain := func(a answer) string {
+		return strings.ReplaceAll(a.body, a.header.Get("X-Request-Id"), "")
+	}
+	none := b.get("/sites/0190b3a0-7c1e-7d2a-9c3b-0123456789ab")
+	for _, path := range []string{"/sites/" + h.site.String(), "/sites/own.school.example", "/sites/no.such.example", "/runs?site=own.school.example", "/runs?site=no.such.example"} {
+		got := b.get(path)
+		if got.status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, got.status)
+		}
+		if plain(got) != plain(none) {
+			t.Errorf("%s is told apart from a site that is not there:\n%s", path, got.body)
+		}
+	}
+	for _, path := range []string{"/sites/" + h.other.String(), "/sites/other.school.example/moodle", "/sites/other.school.example%2Fmoodle"} {
+		if got := b.get(path); got.status != http.StatusOK || !strings.Contains(got.body, "other.school.example/moodle") {
+			t.Errorf("%s: %d for its own customer", path, got.status)
+		}
+	}
+	if got := b.post("/sites/"+h.site.String()+"/backups", "kind", "rubbish"); got.status != http.StatusNotFound {
+		t.Errorf("bad input about a foreign site: %d, want 404", got.status)
+	}
+}
