@@ -127,7 +127,7 @@ func newRoot(out, complaints io.Writer) *cobra.Command {
 	}
 	root.SetOut(out)
 	root.SetErr(complaints)
-	root.RunE = group("holdfast", "").RunE
+	root.RunE, root.Args = group("holdfast", "").RunE, cobra.ArbitraryArgs
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	})
