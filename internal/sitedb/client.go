@@ -157,7 +157,8 @@ const (
 
 var (
 	saying   = regexp.MustCompile(`^(ERROR \d+|ERROR:|FATAL:|(mariadb|mysql|pg_)[a-z_-]*: )`)
-	dataWord = regexp.MustCompile(`(?is)\b(near|entry|value:?|syntax for (?:input )?type [a-z ]+:|Query was:|Command was:|\(\w+\)=)\s*['"(].*`)
+	dataWord = regexp.MustCompile(`(?is)\b(near|entry|value:?|syntax for (?:input )?type [a-z ]+:|Query was:|Command was:)\s*['"(].*`)
+	keyValue = regexp.MustCompile(`\)=\(.*`)
 	stmtWord = regexp.MustCompile(`(?is)\b(INSERT\s+INTO|COPY\s+\S+\s+\().*`)
 )
 
@@ -191,6 +192,7 @@ func (s *sayings) endLine() {
 		return
 	}
 	line = dataWord.ReplaceAllString(line, "$1 […]")
+	line = keyValue.ReplaceAllString(line, ")=[…]")
 	line = stmtWord.ReplaceAllString(line, "$1 […]")
 	if s.hide != "" {
 		line = strings.ReplaceAll(line, s.hide, "[…]")

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -136,11 +138,14 @@ func TestLoad_ErrorsHoldNoRows(t *testing.T) {
 func TestLoad_RunsNoCommandsOfTheClient(t *testing.T) {
 	t.Parallel()
 	to := fresh(t, sitedb.MariaDB)
-	dump := head + "CREATE TABLE `mdl_a` (`id` int);\n\\! touch /tmp/holdfast-owned\nsystem touch /tmp/holdfast-owned\n-- Dump completed\n"
-	if err := sitedb.Load(t.Context(), to, strings.NewReader(dump), sitedb.LoadOptions{}); err == nil {
-		t.Error("a dump with a shell command is loaded")
-	}
-	if _, err := io.Discard.Write(nil); err != nil {
-		t.Fatal(err)
+	trace := filepath.Join(t.TempDir(), "ran")
+	for _, command := range []string{"\\! touch " + trace, "system touch " + trace, "\\T " + trace} {
+		dump := head + "CREATE TABLE `mdl_a` (`id` int);\n" + command + "\n;\n-- Dump completed\n"
+		if err := sitedb.Load(t.Context(), to, strings.NewReader(dump), sitedb.LoadOptions{}); err == nil {
+			t.Errorf("a dump with the command %q is loaded", command)
+		}
+		if _, err := os.Stat(trace); !os.IsNotExist(err) {
+			t.Errorf("the command %q ran", command)
+		}
 	}
 }

@@ -40,6 +40,7 @@ const (
 	inString
 	inDouble
 	inName
+	afterName // the quote may be doubled
 	inLine // a comment to the end of the line
 )
 
@@ -98,11 +99,18 @@ func (s *sqlScan) step(c byte) {
 	switch s.mode {
 	case inName:
 		if c == '`' {
-			s.mode = inText
-			s.identifier()
+			s.mode = afterName
 		} else if len(s.name) < maxName {
 			s.name = append(s.name, c)
 		}
+	case afterName:
+		if c == '`' {
+			s.mode, s.name = inName, append(s.name, c)
+			return
+		}
+		s.mode = inText
+		s.identifier()
+		s.text(c)
 	case inLine:
 		if c == '\n' {
 			s.endLine()
