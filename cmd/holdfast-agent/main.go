@@ -87,6 +87,7 @@ func oneLine(err error) string {
 	if errors.As(err, &e) {
 		s = e.Error()
 	}
+	s = strings.ReplaceAll(s, ".: ", ": ") // a sentence, and its cause behind it
 	return strings.Join(strings.Fields(s), " ")
 }
 

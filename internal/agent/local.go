@@ -192,9 +192,6 @@ func (l Local) ready(ctx context.Context, kind string) error {
 		return fmt.Errorf("looking for a repository in %s: %w", at.Backend.Path, err)
 	}
 	if !there {
-		if err := os.MkdirAll(at.Backend.Path, 0o700); err != nil {
-			return errs.Wrap(errs.Invalid, err, "Cannot make the folder %s.", at.Backend.Path)
-		}
 		if err := engine.Create(ctx, at, l.Password, engine.Kind(kind)); err != nil {
 			return fmt.Errorf("making the repository %s: %w", at.Backend.Path, err)
 		}

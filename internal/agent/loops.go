@@ -11,8 +11,8 @@ import (
 // pollSlack is how much longer than the long-poll itself its answer may take.
 const pollSlack = 15 * time.Second
 
-// quickAnswer is how soon an empty answer counts as one that did not wait; the
-// loop then paces itself.
+// quickAnswer is how soon an answer with no work counts as one that did not
+// wait; the loop then paces itself.
 const quickAnswer = 500 * time.Millisecond
 
 // pollLoop asks for work, and says with every question what is held.
@@ -47,11 +47,12 @@ func (a *Agent) pollLoop(ctx context.Context) error {
 			a.wakeReports()
 		}
 		a.obey(ctx, answer)
-		if len(answer.Leases)+len(answer.Stop) == 0 && a.opt.Clock.Now().Sub(began) < quickAnswer {
-			_ = wait.pause(ctx)
-			continue
-		}
 		wait.reset()
+		// A server that need not wait, because a run that it knows nothing of is
+		// still held, say, is not asked as fast as the line carries.
+		if len(answer.Leases) == 0 && a.opt.Clock.Now().Sub(began) < quickAnswer {
+			_ = pause(ctx, a.opt.BackoffMin)
+		}
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func resultOf(ctx context.Context, c agentproto.Copy, err error, now time.Time, 
 	var coded *codedError
 	var upgrade *sitedb.UpgradeRunningError
 	switch {
-	case isStop(ctx, err):
+	case ctx.Err() != nil:
 		return Result{Outcome: agentproto.OutcomeStopped, ErrorCode: CodeStopped, Error: "The backup was stopped before it ended; nothing of it counts."}
 	case errors.As(err, &outside):
 		r.Outcome, r.ErrorCode = agentproto.OutcomeRefused, CodeOutsideRoots
