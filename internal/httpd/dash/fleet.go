@@ -293,7 +293,10 @@ func fleetSentence(sites []ranked, total int64, n narrowing, staff bool, now tim
 		found = " found"
 	}
 	if whole == all {
-		return ui.Good, wholeSentence(all, found, words.Span(now.Sub(oldest)), staff)
+		return ui.Good, wholeSentence(all, found, words.AtMost(now.Sub(oldest)), staff)
+	}
+	if all == 1 {
+		return worst, oneSentence(worst, found, staff)
 	}
 	out := ui.Say(ui.Strong(words.Count(whole)+" of "+words.Many(all, "site", "sites")), ui.Text(found+" "+have(whole)+" good copies of both kinds. "))
 	rest, are := all-whole, " need you: they are first in the list."
@@ -311,6 +314,18 @@ func fleetSentence(sites []ranked, total int64, n narrowing, staff bool, now tim
 		out = append(out, ui.Text(" These are the first "+words.Count(all)+" of "+words.Count(total)+" by name; search for the others."))
 	}
 	return worst, out
+}
+
+// oneSentence is about a single site that is not whole.
+func oneSentence(worst ui.State, found string, staff bool) []ui.Phrase {
+	which := "Your site"
+	if staff || found != "" {
+		which = "The one site" + found
+	}
+	if worst == ui.None {
+		return ui.Say(ui.Text(which + " does not have good copies of both kinds yet."))
+	}
+	return ui.Say(ui.Text(which + " needs a look: it does not have good copies of both kinds."))
 }
 
 func have(n int64) string {

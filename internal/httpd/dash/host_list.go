@@ -115,6 +115,9 @@ func hostsSentence(hosts []dash.HostRow) (ui.State, []ui.Phrase) {
 	case len(silent) == 0:
 		return ui.Good, ui.Say(ui.Text("All "), ui.Strong(words.Many(counted, "host", "hosts")), ui.Text(" answer."))
 	}
+	if counted == 1 {
+		return ui.Unreachable, ui.Say(ui.Text("The one host, "), ui.Strong(silent[0]), ui.Text(", is silent; nothing is lost yet."))
+	}
 	out := ui.Say(ui.Text(words.Count(answer) + " of " + words.Many(counted, "host", "hosts") + " answer. "))
 	if len(silent) == 1 {
 		return ui.Unreachable, append(out, ui.Strong(silent[0]), ui.Text(" is silent; nothing is lost yet."))

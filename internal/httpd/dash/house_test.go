@@ -79,7 +79,7 @@ type house struct {
 
 func newHouse(t *testing.T, change ...func(*dash.Config)) *house {
 	t.Helper()
-	h := &house{t: t, log: &safeBuffer{}, wake: newBell(), clock: clock.NewFixed(clock.System{}.Now())}
+	h := &house{t: t, log: &safeBuffer{}, wake: newBell(), clock: clock.NewFixed(clock.System{}.Now().Truncate(time.Second))}
 	h.url = testdb.NewFromTemplate(t, "holdfast", func(url string) error {
 		return store.Migrate(context.Background(), url, slog.New(slog.DiscardHandler))
 	})
@@ -236,7 +236,7 @@ func (h *house) fill() {
 	for range 2 { // a site's second run waits for its first
 		for _, l := range h.lease() {
 			c := &agentproto.Copy{
-				Snapshot: "s", Manifest: json.RawMessage(`{}`), TakenAt: clock.System{}.Now().Add(-130 * time.Minute), Seconds: 41, Files: 412331,
+				Snapshot: "s", Manifest: json.RawMessage(`{}`), TakenAt: h.clock.Now().Add(-130 * time.Minute), Seconds: 41, Files: 412331,
 				Bytes: 44_238_912_311, StoredBytes: 41_230_000, Facts: facts, Excluded: []agentproto.Excluded{{Path: "moodledata/cache", Files: 18402, Bytes: 212_000_000}},
 			}
 			switch {

@@ -127,7 +127,7 @@ func runsSentence(open []dash.RunRow, rate int64) (ui.State, []ui.Phrase) {
 		case rate > 0:
 			out = append(out, ui.Text(" moves "), ui.Strong(words.Bytes(rate)+"/s"), ui.Text(". "))
 		default:
-			out = append(out, ui.Text(" under way. "))
+			out = append(out, ui.Text(are(n)+"under way. "))
 		}
 	}
 	if n := count[ui.Waiting] + count[ui.Late]; n > 0 {
@@ -138,12 +138,19 @@ func runsSentence(open []dash.RunRow, rate int64) (ui.State, []ui.Phrase) {
 	}
 	if n := count[ui.Unreachable]; n > 0 {
 		state = ui.Unreachable
-		out = append(out, ui.Strong(words.Many(n, "run", "runs")), ui.Text(" on hosts that do not answer; nothing of them is lost."))
+		out = append(out, ui.Strong(words.Many(n, "run", "runs")), ui.Text(are(n)+"out of reach: the host does not answer. Nothing is lost by that."))
 	}
 	if len(out) == 0 {
 		return ui.None, ui.Say(ui.Text("Nothing runs and nothing waits."))
 	}
 	return state, out
+}
+
+func are(n int64) string {
+	if n == 1 {
+		return " is "
+	}
+	return " are "
 }
 
 func waitWords(n int64) string {

@@ -20,7 +20,7 @@ type place struct {
 	zone       *time.Location
 }
 
-// runRow is a run in words. read and stored are of the copy it made, if any.
+// runRow is a run in words, with the figures of the copy it made, if any.
 func runRow(r dbq.Run, at place, made *dbq.CopiesOfSiteRow, now time.Time) dash.RunRow {
 	row := dash.RunRow{Kind: kindWord(r.Kind), Host: at.host, Serves: serves(r.Reason), Started: started(r, at.zone, now)}
 	if at.site != "" {
@@ -45,6 +45,7 @@ func runRow(r dbq.Run, at place, made *dbq.CopiesOfSiteRow, now time.Time) dash.
 		row.Took = words.Took(r.FinishedAt.Sub(*r.StartedAt))
 	}
 	if made != nil {
+		row.Error = "" // the note says what is missing
 		row.Read, row.Stored, row.Note = size(made.Bytes), size(made.StoredBytes), copyNote(*made)
 	}
 	return row

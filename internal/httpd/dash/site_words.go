@@ -52,8 +52,8 @@ func (s sitePage) sentence(problems []dash.Problem) (ui.State, []ui.Phrase) {
 		return state, ui.Say(ui.Text("There is no "+copyWord(missing)+" yet, so "+means+". The newest "+copyWord(has.Kind)+" is "),
 			ui.Strong(words.Span(s.now.Sub(has.TakenAt))), ui.Text(" old."))
 	}
-	return state, ui.Say(ui.Text("If this server died now, the site would lose at most "), ui.Strong(words.Span(s.now.Sub(data.TakenAt))+" of files"),
-		ui.Text(" and "), ui.Strong(words.Span(s.now.Sub(db.TakenAt))+" of grades"), ui.Text(". How long it takes to come back was not measured yet."))
+	return state, ui.Say(ui.Text("If this server died now, the site would lose at most "), ui.Strong(words.AtMost(s.now.Sub(data.TakenAt))+" of files"),
+		ui.Text(" and "), ui.Strong(words.AtMost(s.now.Sub(db.TakenAt))+" of grades"), ui.Text(". How long it takes to come back was not measured yet."))
 }
 
 func (s sitePage) figures() []ui.Figure {

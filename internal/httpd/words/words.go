@@ -86,6 +86,23 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%d d", d/(24*time.Hour))
 }
 
+// AtMost is Span rounded up, for promises: 2 h 9 min 1 s is at most 2 h 10 min.
+func AtMost(d time.Duration) string {
+	unit := time.Second
+	switch {
+	case d > 72*time.Hour:
+		unit = 24 * time.Hour
+	case d > 10*time.Hour:
+		unit = time.Hour
+	case d > time.Minute:
+		unit = time.Minute
+	}
+	if rest := d % unit; rest > 0 {
+		d += unit - rest
+	}
+	return Span(d)
+}
+
 // Took writes how long something took, to the second below an hour: "0.4 s",
 // "41 s", "2 min 06 s", "1 h 02 min".
 func Took(d time.Duration) string {

@@ -50,6 +50,18 @@ func TestSpan_SaysTwoUnitsAtMost(t *testing.T) {
 	}
 }
 
+func TestAtMost_NeverSaysLessThanItIs(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		-1: "0 s", 0: "0 s", 1: "1 s", 41*time.Second + 1: "42 s", time.Minute: "1 min", time.Minute + 1: "2 min", 59*time.Minute + 1: "1 h",
+		129*time.Minute + time.Second: "2 h 10 min", 10*time.Hour + time.Second: "11 h", 71*time.Hour + time.Second: "3 d", 72*time.Hour + 1: "4 d",
+	} {
+		if got := words.AtMost(d); got != want {
+			t.Errorf("AtMost(%s) = %q, want %q", d, got, want)
+		}
+	}
+}
+
 func TestTook_IsExactBelowAnHour(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
