@@ -41,7 +41,7 @@ const (
 	inDouble
 	inName
 	afterName // the quote may be doubled
-	inLine // a comment to the end of the line
+	inLine    // a comment to the end of the line
 )
 
 type stmtKind uint8
