@@ -47,14 +47,14 @@ func (c *client) start(ctx context.Context) error {
 		return fmt.Errorf("make a private directory for %s: %w", c.path, err)
 	}
 	secret, err := secretFile(dir, c.secret)
+	_ = os.RemoveAll(dir) // it has served; nothing is left behind if we are killed
 	if err != nil {
-		_ = os.RemoveAll(dir)
 		return fmt.Errorf("hand %s its credentials: %w", c.path, err)
 	}
 	c.said = &sayings{hide: c.hide}
 	c.done = make(chan struct{})
-	c.cmd = &exec.Cmd{Path: c.path, Args: append([]string{c.path}, c.args...), Dir: dir, Stderr: c.said, WaitDelay: 10 * time.Second}
-	c.cmd.Env = append([]string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + dir, "LC_ALL=C", "TZ=UTC"}, c.env...)
+	c.cmd = &exec.Cmd{Path: c.path, Args: append([]string{c.path}, c.args...), Dir: "/", Stderr: c.said, WaitDelay: 10 * time.Second}
+	c.cmd.Env = append([]string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent", "LC_ALL=C", "TZ=UTC"}, c.env...)
 	if c.stdin != nil {
 		c.cmd.Stdin = c.stdin
 	}
@@ -64,17 +64,16 @@ func (c *client) start(ctx context.Context) error {
 	c.cmd.ExtraFiles = []*os.File{secret}
 	c.cmd.SysProcAttr = dieWithParent()
 	started := make(chan error, 1)
-	go c.live(ctx, dir, secret, started)
+	go c.live(ctx, secret, started)
 	return <-started
 }
 
 // live starts the process and waits for it, on one thread: the kernel kills the
 // child when the thread that made it ends.
-func (c *client) live(ctx context.Context, dir string, secret *os.File, started chan<- error) {
+func (c *client) live(ctx context.Context, secret *os.File, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(c.done)
-	defer os.RemoveAll(dir) //nolint:errcheck // nothing of worth in it
 	err := c.cmd.Start()
 	_ = secret.Close()
 	for _, f := range []*os.File{c.stdin, c.stdout} {

@@ -10,7 +10,7 @@ import (
 	"holdfast/internal/errs"
 )
 
-// mysql dumps by mariadb-dump or mysqldump (MOODLE.md §4).
+// mysql dumps by mariadb-dump or mysqldump.
 func (d *dump) mysql(ctx context.Context) error {
 	p, err := mysqlProgram(ctx, d.inv.flavour, "dump")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // FileRows gives the contents that the site's files table speaks of, one row
-// per contenthash, empty files left out (MOODLE.md §4b). Contents that an
+// per contenthash, empty files left out. Contents that an
 // object store holds alone are marked.
 func FileRows(ctx context.Context, c Conn) iter.Seq2[moodle.FileRow, error] {
 	return func(yield func(moodle.FileRow, error) bool) {
