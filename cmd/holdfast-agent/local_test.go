@@ -360,3 +360,24 @@ func TestCheck_FindsWhatFiledirLacks(t *testing.T) {
 		t.Errorf("a site that lacks two contents ended with %d: %v %s", o.code, c["missing_count"], o.errors)
 	}
 }
+
+func TestLocal_ARepositoryInTheSiteIsNotCopiedIntoItself(t *testing.T) {
+	t.Parallel()
+	site := siteOf(t, sitedb.MariaDB, nil)
+	pw, repo, to := passwordFile(t), filepath.Join(site.DataRoot, "kept", "repo"), filepath.Join(t.TempDir(), "back")
+	args := []string{"--repo", repo, "--password-file", pw, "--json"}
+	backup := append([]string{"local", "backup", "--code", site.CodeDir, "--kind", "data"}, args...)
+	var made agent.LocalCopy
+	good(t, nil, backup...)
+	good(t, &made, backup...)
+	if !slices.ContainsFunc(made.Facts.Warnings, func(w string) bool { return strings.Contains(w, "site's own moodledata folder") }) {
+		t.Errorf("no warning: %v", made.Facts.Warnings)
+	}
+	good(t, nil, append([]string{"local", "restore", "--copy", made.Copy, "--to", to}, args...)...)
+	if _, err := os.Stat(filepath.Join(to, "moodledata", "kept", "repo", "data")); err == nil {
+		t.Error("the repository is in its own copy")
+	}
+	if o := agentRun(t, append([]string{"local", "restore", "--copy", made.Copy, "--to", site.DataRoot, "--replace"}, args...)...); o.code != 1 || !strings.Contains(o.errors, "holds the repository") {
+		t.Errorf("a restore over the repository itself ended with %d: %s", o.code, o.errors)
+	}
+}

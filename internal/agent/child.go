@@ -127,6 +127,8 @@ func (c *child) live(spec childSpec, job []byte, ready chan<- error) {
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whatever it left behind
 	if result == nil {
 		result = c.died(waitErr, last.text(), spec.Job.Lease.Repository.Password)
+	} else if said := last.text(); said != "" && result.Outcome != agentproto.OutcomeGood && result.Outcome != agentproto.OutcomeStopped {
+		c.log.Warn("the working process said", "stderr", redact(said, spec.Job.Lease.Repository.Password))
 	}
 	c.result = *result
 }
