@@ -1,0 +1,279 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"holdfast/internal/authz"
+	"holdfast/internal/backup"
+	"holdfast/internal/catalog"
+	"holdfast/internal/id"
+	"holdfast/internal/store"
+	"holdfast/internal/store/dbq"
+	"holdfast/internal/tenant"
+)
+
+// victim is one tenant's rows in every table.
+type victim struct {
+	tenant      id.Tenant
+	account     id.Account
+	host        id.Host
+	destination id.Destination
+	site        id.Site
+	repository  id.Repository
+	run         id.Run
+	copy        id.Copy
+	task        id.Task
+	fence       int64
+	instance    uuid.UUID
+}
+
+func seed(t *testing.T, s *store.Store, slug string) victim {
+	t.Helper()
+	v := victim{
+		tenant: id.New[id.Tenant](), account: id.New[id.Account](), host: id.New[id.Host](), destination: id.New[id.Destination](),
+		site: id.New[id.Site](), repository: id.New[id.Repository](), run: id.New[id.Run](), copy: id.New[id.Copy](), task: id.New[id.Task](),
+		instance: uuid.New(),
+	}
+	err := s.Tx(t.Context(), authz.System("test"), func(ctx context.Context, tx *store.Tx) error {
+		steps := []error{
+			tx.InsertTenant(ctx, dbq.InsertTenantParams{ID: v.tenant, Name: slug, Slug: slug, CreatedAt: tx.Now}),
+			tx.InsertAccount(ctx, dbq.InsertAccountParams{ID: v.account, Email: slug + "@x.example", Name: slug, PasswordHash: "x", CreatedAt: tx.Now}),
+			tx.InsertMember(ctx, dbq.InsertMemberParams{TenantID: v.tenant, ID: id.New[id.Member](), AccountID: v.account, Role: tenant.Admin, CreatedAt: tx.Now}),
+			tx.InsertHost(ctx, dbq.InsertHostParams{ID: v.host, Name: slug, MaxRuns: 2, CreatedAt: tx.Now}),
+			tx.InsertDestination(ctx, dbq.InsertDestinationParams{ID: v.destination, Name: slug, Kind: "filesystem", ConfigSealed: []byte{1}, CreatedAt: tx.Now}),
+			tx.InsertSite(ctx, dbq.InsertSiteParams{TenantID: v.tenant, ID: v.site, HostID: v.host, DestinationID: v.destination, Name: slug + ".example", CodeDir: "/srv/" + slug, TimeZone: "UTC", CreatedAt: tx.Now}),
+			tx.InsertRepository(ctx, dbq.InsertRepositoryParams{TenantID: v.tenant, ID: v.repository, SiteID: v.site, Kind: backup.Data, DestinationID: v.destination, Name: slug + "/data", PasswordSealed: []byte{1}, CreatedAt: tx.Now}),
+			tx.InsertRun(ctx, dbq.InsertRunParams{TenantID: v.tenant, ID: v.run, SiteID: v.site, HostID: v.host, Kind: backup.Data, Reason: backup.Manual, Priority: 1, MaxAttempts: 3, NotBefore: tx.Now.Add(-time.Hour)}),
+		}
+		if err := errors.Join(steps...); err != nil {
+			return err
+		}
+		if _, err := tx.QueueRun(ctx, dbq.QueueRunParams{TenantID: v.tenant, ID: v.run}); err != nil {
+			return err
+		}
+		epoch := int64(1)
+		r, err := tx.LeaseRun(ctx, dbq.LeaseRunParams{TenantID: v.tenant, ID: v.run, HostEpoch: &epoch, Now: tx.Now})
+		if err != nil {
+			return err
+		}
+		v.fence = *r.Fence
+		return errors.Join(
+			tx.InsertCopy(ctx, dbq.InsertCopyParams{TenantID: v.tenant, ID: v.copy, SiteID: v.site, RepositoryID: v.repository, RunID: v.run, Fence: v.fence, Kind: backup.Data, State: catalog.Good, Snapshot: "s", Manifest: []byte("{}"), TakenAt: tx.Now, FinishedAt: tx.Now, Details: []byte("{}"), LocalMonth: "2026-01"}),
+			tx.InsertTask(ctx, dbq.InsertTaskParams{TenantID: v.tenant, ID: v.task, SiteID: v.site, DestinationID: v.destination, RepositoryID: v.repository, Kind: dbq.TaskKindVerifyCopy, NotBefore: tx.Now, CopyID: v.copy}),
+			tx.Event(ctx, "seeded", store.Subject{Kind: "site", Tenant: v.tenant, Site: v.site}, nil),
+		)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// fill gives a value of a query's parameter type that names the victim wherever it can.
+func (v victim) fill(p reflect.Value, slug string) {
+	switch x := p.Addr().Interface().(type) {
+	case *id.Tenant:
+		*x = v.tenant
+	case *id.Account:
+		*x = v.account
+	case *id.Host:
+		*x = v.host
+	case *id.Destination:
+		*x = v.destination
+	case *id.Site:
+		*x = v.site
+	case *id.Repository:
+		*x = v.repository
+	case *id.Run:
+		*x = v.run
+	case *id.Copy:
+		*x = v.copy
+	case *id.Task:
+		*x = v.task
+	case *id.Member:
+		*x = id.New[id.Member]()
+	case *id.Enrolment:
+		*x = id.New[id.Enrolment]()
+	case *id.Event:
+		*x = id.New[id.Event]()
+	case *pgtype.UUID:
+		*x = pgtype.UUID{} // every tenant's: the widest that can be asked
+	case *backup.Kind:
+		*x = backup.Data
+	case *backup.State:
+		*x = backup.Leased
+	case *backup.Reason:
+		*x = backup.Manual
+	case *catalog.State:
+		*x = catalog.Good
+	case *tenant.Role:
+		*x = tenant.Admin
+	case *dbq.RepositoryState:
+		*x = dbq.RepositoryStateNew
+	case *dbq.TaskKind:
+		*x = dbq.TaskKindMaintain
+	case *dbq.TaskState:
+		*x = dbq.TaskStateQueued
+	case *dbq.HostState:
+		*x = dbq.HostStatePending
+	case *dbq.DestinationKind:
+		*x = "filesystem"
+	case *time.Time:
+		*x = time.Now().Add(time.Hour)
+	case **time.Time:
+		n := time.Now()
+		*x = &n
+	case **int64:
+		*x = &v.fence
+	case **uuid.UUID:
+		*x = &v.instance
+	case **tenant.StaffRole:
+	case *json.RawMessage:
+		*x = []byte("{}")
+	case *[]byte:
+		*x = []byte{1}
+	case *string:
+		*x = slug
+	case *bool:
+	case *float64:
+		*x = 1
+	case *int16, *int32, *int64, *int:
+		p.SetInt(2)
+	default:
+		if p.Kind() == reflect.Struct {
+			for i := range p.NumField() {
+				name := p.Type().Field(i).Name
+				v.fill(p.Field(i), slug)
+				switch name {
+				case "Name":
+					p.Field(i).SetString(slug + ".example")
+				case "Search", "AfterName":
+					p.Field(i).SetString("")
+				}
+			}
+			return
+		}
+		if p.Kind() == reflect.String {
+			p.SetString("maintain")
+			return
+		}
+		panic(fmt.Sprintf("the tenancy test does not know how to fill %s", p.Type()))
+	}
+}
+
+// touched tells whether a query's answer shows or changes anything.
+func touched(results []reflect.Value) bool {
+	if len(results) == 1 {
+		return true // only an error, and it is nil: something was written
+	}
+	r := results[0]
+	switch r.Kind() {
+	case reflect.Slice:
+		return r.Len() > 0
+	case reflect.Int64:
+		return r.Int() != 0
+	default:
+		return true
+	}
+}
+
+// Every query there is, called by a customer of another tenant, with the
+// victim's identifiers: it shows nothing, changes nothing, or is refused.
+func TestEveryQuery_ShowsAForeignTenantNothing(t *testing.T) {
+	t.Parallel()
+	s, url := migrated(t)
+	v := seed(t, s, "victim")
+	other := seed(t, s, "other")
+	grant, err := authz.Check(authz.Actor{Name: "customer", Memberships: []authz.Membership{{Tenant: other.tenant, Role: tenant.Admin}}}, authz.ViewSite, other.tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := fingerprint(t, url, v.tenant)
+	harmless := []string{"ServerTime", "WithTx"}
+	// These answer for the asking tenant alone; the answers are looked through.
+	own := []string{"ListTenants", "FleetPage", "CountSites", "ListRuns", "RunByID", "CopyByID"}
+	queries := reflect.TypeFor[*dbq.Queries]()
+	called := 0
+	for i := range queries.NumMethod() {
+		m := queries.Method(i)
+		if slices.Contains(harmless, m.Name) {
+			continue
+		}
+		called++
+		err := s.Tx(t.Context(), grant, func(ctx context.Context, tx *store.Tx) error {
+			args := []reflect.Value{reflect.ValueOf(tx.Queries), reflect.ValueOf(ctx)}
+			for a := 2; a < m.Type.NumIn(); a++ {
+				p := reflect.New(m.Type.In(a)).Elem()
+				v.fill(p, "victim")
+				args = append(args, p)
+			}
+			results := m.Func.Call(args)
+			if err, _ := results[len(results)-1].Interface().(error); err != nil {
+				return err
+			}
+			if shown := fmt.Sprintf("%+v", results[0].Interface()); strings.Contains(shown, v.tenant.String()) || strings.Contains(shown, "victim") {
+				t.Errorf("%s shows a foreign tenant's row: %s", m.Name, shown)
+			} else if touched(results) && !slices.Contains(own, m.Name) {
+				t.Errorf("%s did something for a foreign tenant: %s", m.Name, shown)
+			}
+			return nil
+		})
+		_ = err // a refusal, or no rows: both are right
+	}
+	if called < 60 {
+		t.Fatalf("only %d queries were called", called)
+	}
+	if after := fingerprint(t, url, v.tenant); after != before {
+		t.Errorf("the victim's rows changed:\nbefore %s\nafter  %s", before, after)
+	}
+}
+
+// fingerprint is a hash of all rows of a tenant, read as the superuser.
+func fingerprint(t *testing.T, url string, of id.Tenant) string {
+	t.Helper()
+	c := connect(t, url)
+	var out []string
+	for _, table := range []string{"member", "site", "repository", "run", "copy", "keeper_task", "event"} {
+		var n int
+		var sum *string
+		err := c.QueryRow(t.Context(), "SELECT count(*), md5(string_agg(x::text, '|' ORDER BY x::text)) FROM "+table+" x WHERE tenant_id = $1", of.String()).Scan(&n, &sum)
+		if err != nil || n == 0 {
+			t.Fatalf("%s: %d rows, %v", table, n, err)
+		}
+		out = append(out, fmt.Sprintf("%s:%d:%s", table, n, *sum))
+	}
+	return strings.Join(out, " ")
+}
+
+// The customer's role reads no row at all when no tenant is set.
+func TestTenantRole_WithoutATenantSeesNoRow(t *testing.T) {
+	t.Parallel()
+	s, url := migrated(t)
+	seed(t, s, "someone")
+	c := connect(t, url)
+	for _, table := range []string{"tenant", "member", "site", "run", "event"} {
+		if _, err := c.Exec(t.Context(), "SET ROLE holdfast_tenant"); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := c.QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil || n != 0 {
+			t.Errorf("%s: %d rows, %v", table, n, err)
+		}
+	}
+	for _, table := range []string{"repository", "keeper_task", "account", "host", "destination", "web_session", "river.river_job"} {
+		if _, err := c.Exec(t.Context(), "SELECT count(*) FROM "+table); err == nil {
+			t.Errorf("a customer's role may read %s", table)
+		}
+	}
+}
