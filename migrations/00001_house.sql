@@ -171,6 +171,7 @@ CREATE TABLE run (
   fence            bigint,
   leased_at        timestamptz,
   started_at       timestamptz,
+  started_fence    bigint,
   last_progress_at timestamptz,
   progress         jsonb NOT NULL DEFAULT '{}',
   finished_at      timestamptz,

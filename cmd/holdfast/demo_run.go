@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -205,7 +207,9 @@ func (d *demo) build(ctx context.Context, s demoSite) error {
 	if err != nil {
 		return err
 	}
+	uid, gid := siteOwner()
 	_, err = minimoodle.Build(ctx, minimoodle.Spec{
+		UID: uid, GID: gid,
 		Dir: dir, Layout: s.layout, Prefix: s.prefix, DB: moodleDatabase(conn, s.prefix), WWWRoot: "https://" + s.name, AccountRoot: s.account,
 		Users: 200, Courses: 12, Files: 400, FileBytes: 20_000, CodeFiles: 400, Seed: s.seed,
 	})
@@ -214,6 +218,22 @@ func (d *demo) build(ctx context.Context, s demoSite) error {
 	}
 	d.say("  built %-26s %s on %s", s.name, s.layout, s.flavour)
 	return nil
+}
+
+// siteOwner is the account that the sites' files belong to where root builds
+// them: the web server's, else nobody's. An ordinary user's are its own.
+func siteOwner() (uid, gid int) {
+	if os.Geteuid() != 0 {
+		return 0, 0
+	}
+	for _, name := range []string{"www-data", "nobody"} {
+		if u, err := user.Lookup(name); err == nil {
+			uid, _ = strconv.Atoi(u.Uid)
+			gid, _ = strconv.Atoi(u.Gid)
+			return uid, gid
+		}
+	}
+	return 0, 0
 }
 
 // moodleDatabase says a connection in config.php's words. The miniature reaches

@@ -36,8 +36,8 @@ UPDATE run SET state = 'cancelled', finished_at = sqlc.arg(now)::timestamptz, er
 WHERE tenant_id = $1 AND id = $2 AND state = sqlc.arg(from_state);
 
 -- name: StartRun :execrows
-UPDATE run SET started_at = sqlc.arg(now)::timestamptz, attempt = attempt + 1, last_progress_at = sqlc.arg(now)::timestamptz
-WHERE id = $1 AND host_id = $2 AND state = 'leased' AND fence = sqlc.arg(fence) AND (started_at IS NULL OR started_at < leased_at);
+UPDATE run SET started_at = sqlc.arg(now)::timestamptz, started_fence = sqlc.arg(fence), attempt = attempt + 1, last_progress_at = sqlc.arg(now)::timestamptz
+WHERE id = $1 AND host_id = $2 AND state = 'leased' AND fence = sqlc.arg(fence) AND started_fence IS DISTINCT FROM sqlc.arg(fence);
 
 -- name: BeatRun :one
 UPDATE run SET progress = $4, last_progress_at = sqlc.arg(now)::timestamptz

@@ -912,6 +912,7 @@ type Run struct {
 	Fence          *int64
 	LeasedAt       *time.Time
 	StartedAt      *time.Time
+	StartedFence   *int64
 	LastProgressAt *time.Time
 	Progress       json.RawMessage
 	FinishedAt     *time.Time

@@ -148,7 +148,7 @@ func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) error {
 const leaseRun = `-- name: LeaseRun :one
 UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = $4::timestamptz, last_progress_at = NULL, progress = '{}'
 WHERE tenant_id = $1 AND id = $2 AND state = 'queued'
-RETURNING tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, last_progress_at, progress, finished_at, error, error_code, created_at
+RETURNING tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at
 `
 
 type LeaseRunParams struct {
@@ -182,6 +182,7 @@ func (q *Queries) LeaseRun(ctx context.Context, arg LeaseRunParams) (Run, error)
 		&i.Fence,
 		&i.LeasedAt,
 		&i.StartedAt,
+		&i.StartedFence,
 		&i.LastProgressAt,
 		&i.Progress,
 		&i.FinishedAt,
@@ -239,7 +240,7 @@ func (q *Queries) LeasedRuns(ctx context.Context, hostID id.Host) ([]LeasedRunsR
 }
 
 const listRuns = `-- name: ListRuns :many
-SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, s.name AS site_name, t.name AS tenant_name
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, s.name AS site_name, t.name AS tenant_name
 FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
 WHERE ($1::uuid IS NULL OR r.tenant_id = $1::uuid)
   AND ($2::uuid IS NULL OR r.site_id = $2::uuid)
@@ -271,6 +272,7 @@ type ListRunsRow struct {
 	Fence          *int64
 	LeasedAt       *time.Time
 	StartedAt      *time.Time
+	StartedFence   *int64
 	LastProgressAt *time.Time
 	Progress       json.RawMessage
 	FinishedAt     *time.Time
@@ -311,6 +313,7 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsR
 			&i.Fence,
 			&i.LeasedAt,
 			&i.StartedAt,
+			&i.StartedFence,
 			&i.LastProgressAt,
 			&i.Progress,
 			&i.FinishedAt,
@@ -331,7 +334,7 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsR
 }
 
 const openRunOf = `-- name: OpenRunOf :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased')
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased')
 `
 
 type OpenRunOfParams struct {
@@ -359,6 +362,7 @@ func (q *Queries) OpenRunOf(ctx context.Context, arg OpenRunOfParams) (Run, erro
 		&i.Fence,
 		&i.LeasedAt,
 		&i.StartedAt,
+		&i.StartedFence,
 		&i.LastProgressAt,
 		&i.Progress,
 		&i.FinishedAt,
@@ -500,7 +504,7 @@ func (q *Queries) RetryRun(ctx context.Context, arg RetryRunParams) (int64, erro
 }
 
 const runByID = `-- name: RunByID :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE id = $1
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE id = $1
 `
 
 func (q *Queries) RunByID(ctx context.Context, argID id.Run) (Run, error) {
@@ -522,6 +526,7 @@ func (q *Queries) RunByID(ctx context.Context, argID id.Run) (Run, error) {
 		&i.Fence,
 		&i.LeasedAt,
 		&i.StartedAt,
+		&i.StartedFence,
 		&i.LastProgressAt,
 		&i.Progress,
 		&i.FinishedAt,
@@ -533,7 +538,7 @@ func (q *Queries) RunByID(ctx context.Context, argID id.Run) (Run, error) {
 }
 
 const runForTenant = `-- name: RunForTenant :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE tenant_id = $1 AND id = $2
 `
 
 type RunForTenantParams struct {
@@ -560,6 +565,7 @@ func (q *Queries) RunForTenant(ctx context.Context, arg RunForTenantParams) (Run
 		&i.Fence,
 		&i.LeasedAt,
 		&i.StartedAt,
+		&i.StartedFence,
 		&i.LastProgressAt,
 		&i.Progress,
 		&i.FinishedAt,
@@ -571,7 +577,7 @@ func (q *Queries) RunForTenant(ctx context.Context, arg RunForTenantParams) (Run
 }
 
 const runsOfSite = `-- name: RunsOfSite :many
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3
 `
 
 type RunsOfSiteParams struct {
@@ -605,6 +611,7 @@ func (q *Queries) RunsOfSite(ctx context.Context, arg RunsOfSiteParams) ([]Run, 
 			&i.Fence,
 			&i.LeasedAt,
 			&i.StartedAt,
+			&i.StartedFence,
 			&i.LastProgressAt,
 			&i.Progress,
 			&i.FinishedAt,
@@ -623,8 +630,8 @@ func (q *Queries) RunsOfSite(ctx context.Context, arg RunsOfSiteParams) ([]Run, 
 }
 
 const startRun = `-- name: StartRun :execrows
-UPDATE run SET started_at = $3::timestamptz, attempt = attempt + 1, last_progress_at = $3::timestamptz
-WHERE id = $1 AND host_id = $2 AND state = 'leased' AND fence = $4 AND (started_at IS NULL OR started_at < leased_at)
+UPDATE run SET started_at = $3::timestamptz, started_fence = $4, attempt = attempt + 1, last_progress_at = $3::timestamptz
+WHERE id = $1 AND host_id = $2 AND state = 'leased' AND fence = $4 AND started_fence IS DISTINCT FROM $4
 `
 
 type StartRunParams struct {
