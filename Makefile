@@ -1,0 +1,69 @@
+# Holdfast. `make help` lists every target; `make check` is what CI runs.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Static binaries, no C compiler, no need of a readable .git.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TOOL    := go tool -modfile=.ci/tools/go.mod
+GENERATED := find internal/store/dbq web -name '*.go' \( -path '*/dbq/*' -o -name '*_templ.go' \) -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/holdfast and bin/holdfast-agent
+	go build -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)' -o bin/holdfast ./cmd/holdfast
+	go build -trimpath -ldflags '-s -w -X holdfast/internal/agent.Build=$(VERSION)' -o bin/holdfast-agent ./cmd/holdfast-agent
+
+.PHONY: demo
+demo: ## Install what is missing, build, and run everything here (ARGS=--reset starts anew)
+	@.ci/setup demo
+	@$(MAKE) build
+	@exec bin/holdfast demo $(ARGS)
+
+.PHONY: test
+test: ## Install what the tests need, then make check
+	@.ci/setup test
+	@$(MAKE) check
+
+.PHONY: check
+check: generate-diff build vet lint test-go ## Everything that CI holds the code to; installs nothing
+
+.PHONY: test-go
+test-go: build ## Run every Go test; a skipped test is a failure
+	@mkdir -p bin
+	@go build -o bin/testsum ./.ci/testsum
+	go test -json -vet=off -timeout 20m $(if $(RUN),-run '$(RUN)') $(or $(PKG),./...) | bin/testsum
+
+.PHONY: vet
+vet: ## go vet
+	go vet ./...
+
+.PHONY: lint
+lint: ## golangci-lint, with the import rule and gofumpt
+	$(TOOL) golangci-lint run
+
+.PHONY: fmt
+fmt: ## Format the code with gofumpt
+	$(TOOL) golangci-lint fmt
+
+.PHONY: generate
+generate: ## Generate the queries (sqlc) and the pages (templ)
+	$(TOOL) sqlc generate -f sql/sqlc.yaml
+	go tool templ generate -path web
+
+.PHONY: generate-diff
+generate-diff: ## Fail if the generated code is not what its sources give
+	@before="$$($(GENERATED))"; $(MAKE) generate; after="$$($(GENERATED))"; \
+	if ! diff <(echo "$$before") <(echo "$$after"); then \
+		echo "Generated code was not up to date; it is now. Look at it and commit it." >&2; exit 1; fi
+
+.PHONY: clean
+clean: ## Remove what was built; the demo's state stays (make demo ARGS=--reset forgets it)
+	rm -rf bin
