@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -40,6 +41,10 @@ type Config struct {
 	// Runs subscribes to changes of runs: the channel is sent to, or closed,
 	// at each; the function ends the subscription. It may be nil.
 	Runs func() (<-chan struct{}, func())
+	// Proxies are the networks of our own proxies, whose X-Forwarded-For is
+	// believed when tries to sign in are counted; none where browsers reach us
+	// directly.
+	Proxies []netip.Prefix
 	// Version is this build's, to tell older agents apart.
 	Version string
 }
@@ -69,7 +74,7 @@ func newDoor(c Config) *Door {
 	}
 	d := &Door{
 		app: c.App, log: mw.Logger(c.Logger), clock: c.Clock, runs: c.Runs, version: c.Version,
-		guard: newGuard(c.Clock), streams: newStreams(),
+		guard: newGuard(c.Clock, c.Proxies), streams: newStreams(),
 	}
 	d.sessions = d.newSessions(c.SecureCookies)
 	return d

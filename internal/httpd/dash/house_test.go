@@ -54,6 +54,7 @@ func everybody() []string {
 type storage struct{}
 
 func (storage) Address(id.Destination, string) (string, string) { return "https://vault.invalid", "" }
+
 func (storage) Token(id.Destination, string, id.Run, int64, int64, time.Time) (string, error) {
 	return "token", nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -179,10 +180,12 @@ func (d *Door) signOut(w http.ResponseWriter, r *http.Request) (templ.Component,
 type guard struct {
 	byAddress, byAccount *mw.Limiter
 	atOnce               chan struct{}
+	proxies              []netip.Prefix
 }
 
-func newGuard(c clock.Clock) *guard {
+func newGuard(c clock.Clock, proxies []netip.Prefix) *guard {
 	return &guard{
+		proxies:   proxies,
 		byAddress: mw.NewLimiter(c, triesPerAddress, triesWindow, triesKeys),
 		byAccount: mw.NewLimiter(c, triesPerAccount, triesWindow, triesKeys),
 		atOnce:    make(chan struct{}, signInsAtOnce),
@@ -192,7 +195,7 @@ func newGuard(c clock.Clock) *guard {
 // enter counts a try before it is made, so that many at once gain nothing.
 // The function ends it; a good one is not counted.
 func (g *guard) enter(r *http.Request, email string) (done func(good bool), err error) {
-	address := mw.Address(r)
+	address := mw.Address(r, g.proxies)
 	sum := sha256.Sum256([]byte(strings.ToLower(email))) // no addresses of people in memory
 	account := string(sum[:])
 	wait := g.byAddress.Take(address)

@@ -219,7 +219,8 @@ func (s sitePage) form(self string) *dash.BackupForm {
 	}
 	f := &dash.BackupForm{Action: self + "/backups", Kinds: []ui.Choice{
 		{Value: "all", Label: "Database and data", Selected: true},
-		{Value: string(backup.Database), Label: "Database"}, {Value: string(backup.Data), Label: "Data"},
+		{Value: string(backup.Database), Label: "Database"},
+		{Value: string(backup.Data), Label: "Data"},
 	}}
 	switch {
 	case s.Site.State != dbq.SiteStateActive:

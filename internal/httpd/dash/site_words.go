@@ -106,12 +106,11 @@ func (s sitePage) problems() []dash.Problem {
 
 // instead says what there is while the newest run of a kind failed.
 func (s sitePage) instead(kind backup.Kind) string {
-	switch c := s.usable[kind]; {
-	case c == nil:
+	c := s.usable[kind]
+	if c == nil {
 		return "There is no other " + copyWord(kind) + "."
-	default:
-		return "The newest that can be used is of " + words.Day(s.now, c.TakenAt, s.zone) + "."
 	}
+	return "The newest that can be used is of " + words.Day(s.now, c.TakenAt, s.zone) + "."
 }
 
 func (s sitePage) incomplete(c dbq.CopiesOfSiteRow) dash.Problem {

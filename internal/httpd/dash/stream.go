@@ -188,7 +188,7 @@ func (s *sender) send(message []byte) error {
 		s.w.WriteHeader(http.StatusOK)
 		s.begun = true
 	}
-	if _, err := s.w.Write(message); err != nil {
+	if _, err := s.w.Write(message); err != nil { //nolint:gosec // rendered and escaped by templ
 		return err
 	}
 	return s.rc.Flush()

@@ -3,6 +3,8 @@ package mw
 import (
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,15 +90,28 @@ func (l *Limiter) makeRoom(now time.Time) {
 }
 
 // Address gives the network that a request came from, as a key to count by: an
-// IPv4 address, or the /64 of an IPv6 address, which is one customer's.
-func Address(r *http.Request) string {
+// IPv4 address, or the /64 of an IPv6 address, which is one customer's. Only
+// proxies are believed when they say for whom they ask (X-Forwarded-For).
+func Address(r *http.Request, proxies []netip.Prefix) string {
 	ap, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	a := ap.Addr().Unmap()
+	a := ap.Addr().Unmap().WithZone("")
+	said := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(said) - 1; i >= 0 && within(a, proxies); i-- {
+		before, err := netip.ParseAddr(strings.TrimSpace(said[i]))
+		if err != nil {
+			break
+		}
+		a = before.Unmap().WithZone("")
+	}
 	if a.Is4() {
 		return a.String()
 	}
-	return netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
+	return netip.PrefixFrom(a, 64).Masked().String()
+}
+
+func within(a netip.Addr, networks []netip.Prefix) bool {
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
 }

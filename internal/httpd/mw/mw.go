@@ -56,26 +56,27 @@ func (t traced) WithGroup(name string) slog.Handler   { return traced{t.Handler.
 func AccessLog(log *slog.Logger, c clock.Clock) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			began := c.Now()
 			ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-			defer func() {
-				route, status := "", ww.Status()
-				if rc := chi.RouteContext(r.Context()); rc != nil {
-					route = rc.RoutePattern()
-				}
-				if status == 0 {
-					status = http.StatusOK
-				}
-				level := slog.LevelInfo
-				if route == "/static/*" || route == "/healthz" {
-					level = slog.LevelDebug
-				}
-				log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("route", route),
-					slog.Int("status", status), slog.Int("bytes", ww.BytesWritten()), slog.Int64("ms", c.Now().Sub(began).Milliseconds()))
-			}()
+			defer logLine(r.Context(), log, c, r.Method, ww, c.Now())
 			next.ServeHTTP(ww, r)
 		})
 	}
+}
+
+func logLine(ctx context.Context, log *slog.Logger, c clock.Clock, method string, w middleware.WrapResponseWriter, began time.Time) {
+	route, status := "", w.Status()
+	if rc := chi.RouteContext(ctx); rc != nil {
+		route = rc.RoutePattern()
+	}
+	if status == 0 {
+		status = http.StatusOK
+	}
+	level := slog.LevelInfo
+	if route == "/static/*" || route == "/healthz" {
+		level = slog.LevelDebug
+	}
+	log.LogAttrs(ctx, level, "request", slog.String("method", method), slog.String("route", route),
+		slog.Int("status", status), slog.Int("bytes", w.BytesWritten()), slog.Int64("ms", c.Now().Sub(began).Milliseconds()))
 }
 
 // Recover answers a panic with page. Where half an answer is out already it
@@ -84,23 +85,25 @@ func Recover(log *slog.Logger, page http.HandlerFunc) func(http.Handler) http.Ha
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-			defer func() {
-				p := recover()
-				if p == nil {
-					return
-				}
-				if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
-					panic(p)
-				}
-				log.ErrorContext(r.Context(), "a page panicked", "panic", p, "stack", string(debug.Stack()))
-				if ww.Status() != 0 {
-					panic(http.ErrAbortHandler)
-				}
-				page(ww, r)
-			}()
+			defer answerPanic(ww, r, log, page)
 			next.ServeHTTP(ww, r)
 		})
 	}
+}
+
+func answerPanic(w middleware.WrapResponseWriter, r *http.Request, log *slog.Logger, page http.HandlerFunc) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+		panic(p)
+	}
+	log.ErrorContext(r.Context(), "a page panicked", "panic", p, "stack", string(debug.Stack()))
+	if w.Status() != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	page(w, r)
 }
 
 // Body refuses bodies over limit bytes: reading on fails with

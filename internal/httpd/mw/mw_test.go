@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -142,8 +143,10 @@ func TestLimiter_CountsWithinItsWindow(t *testing.T) {
 	t.Parallel()
 	c := clock.NewFixed(clock.System{}.Now())
 	l := mw.NewLimiter(c, 2, time.Minute, 10)
-	if l.Take("a") != 0 || l.Take("a") != 0 {
-		t.Fatal("the first two tries were refused")
+	for range 2 {
+		if l.Take("a") != 0 {
+			t.Fatal("one of the first two tries was refused")
+		}
 	}
 	c.Add(10 * time.Second)
 	if wait := l.Take("a"); wait != 50*time.Second {
@@ -192,8 +195,32 @@ func TestAddress_IsOneCustomers(t *testing.T) {
 	} {
 		r := get(t, "/")
 		r.RemoteAddr = remote
-		if got := mw.Address(r); got != want {
+		if got := mw.Address(r, nil); got != want {
 			t.Errorf("%s: %q, want %q", remote, got, want)
+		}
+	}
+}
+
+func TestAddress_BelievesOurOwnProxiesOnly(t *testing.T) {
+	t.Parallel()
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	for _, c := range []struct {
+		remote string
+		said   []string
+		want   string
+	}{
+		{"192.0.2.1:1", []string{"198.51.100.7"}, "192.0.2.1"},                            // no proxy of ours: it may say what it likes
+		{"10.0.0.1:1", []string{"198.51.100.7"}, "198.51.100.7"},                          // the proxy's word
+		{"[::1]:1", []string{"203.0.113.9, 198.51.100.7"}, "198.51.100.7"},                // what the client itself claimed stands left
+		{"10.0.0.1:1", []string{"203.0.113.9", "198.51.100.7, 10.2.3.4"}, "198.51.100.7"}, // through two proxies
+		{"10.0.0.1:1", []string{"rubbish"}, "10.0.0.1"},
+		{"10.0.0.1:1", nil, "10.0.0.1"},
+	} {
+		r := get(t, "/")
+		r.RemoteAddr = c.remote
+		r.Header["X-Forwarded-For"] = c.said
+		if got := mw.Address(r, proxies); got != c.want {
+			t.Errorf("%s saying %q: %q, want %q", c.remote, c.said, got, c.want)
 		}
 	}
 }
