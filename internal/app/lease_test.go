@@ -123,6 +123,7 @@ func TestPoll_WhatTheAgentCameBackWithoutGoesBackInLine(t *testing.T) {
 	r.tenant("a")
 	h := r.host("host-a", 2)
 	r.site("a.example", "a", "host-a")
+	r.sql("UPDATE run SET state = 'cancelled', finished_at = now() WHERE kind = 'data'")
 	h.hello()
 	first := h.mustPoll()[0]
 	r.must(h.start(first))
