@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,10 +78,14 @@ func (a *App) Hello(ctx context.Context, h AgentHost, r agentproto.HelloRequest)
 	return answer, err
 }
 
+// ErrStaleEpoch is the cause of a refusal whose reason is the agent's whole
+// life, not one run: another instance has taken over, or a later poll has.
+var ErrStaleEpoch = errors.New("the instance, epoch or poll was overtaken")
+
 // stale is what an agent hears whose instance, epoch or poll was overtaken.
 func stale(err error) error {
 	if isNoRows(err) {
-		return errs.Wrap(errs.Stale, err, "Another instance of this host's agent has taken over, or a later poll has; drop what this one holds.")
+		return errs.Wrap(errs.Stale, ErrStaleEpoch, "Another instance of this host's agent has taken over, or a later poll has; drop what this one holds.")
 	}
 	return err
 }

@@ -26,7 +26,7 @@ func asError(err error, to **errs.Error) bool { return errors.As(err, to) }
 func touch(ctx context.Context, tx *store.Tx, h AgentHost, instance string, epoch int64) error {
 	u, err := uuid.Parse(instance)
 	if err != nil {
-		return errs.Field("instance", "must be a UUID")
+		return errs.Wrap(errs.Stale, ErrStaleEpoch, "This is not the instance that said hello; drop what it holds.")
 	}
 	_, err = tx.TouchHost(ctx, dbq.TouchHostParams{ID: h.ID, Instance: &u, Epoch: epoch, Now: tx.Now})
 	return stale(err)

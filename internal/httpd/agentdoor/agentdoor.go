@@ -202,6 +202,13 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request, out any, err error
 	} else {
 		d.log.Debug("agent's request refused", "path", r.URL.Path, "status", status, "error", err)
 	}
+	code := string(errs.KindOf(err))
+	if status == http.StatusConflict {
+		code = agentproto.CodeStaleFence
+		if errors.Is(err, app.ErrStaleEpoch) {
+			code = agentproto.CodeStaleEpoch
+		}
+	}
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(agentproto.ErrorAnswer{Code: string(errs.KindOf(err)), Message: errs.Sentence(err)})
+	_ = json.NewEncoder(w).Encode(agentproto.ErrorAnswer{Code: code, Message: errs.Sentence(err)})
 }

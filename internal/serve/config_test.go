@@ -1,0 +1,60 @@
+package serve_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"holdfast/internal/errs"
+	"holdfast/internal/serve"
+)
+
+func settings(change map[string]string) func(string) string {
+	return func(flag string) string {
+		if v, ok := change[flag]; ok {
+			return v
+		}
+		for _, s := range serve.Settings {
+			if s.Flag == flag {
+				return s.Default
+			}
+		}
+		return ""
+	}
+}
+
+func TestSettings_EachWrongValueIsNamedInOneLine(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ flag, value, names string }{
+		{"database-url", "mysql://x", "HOLDFAST_DATABASE_URL"},
+		{"migrate-url", "://", "HOLDFAST_MIGRATE_URL"},
+		{"listen", "8080", "HOLDFAST_LISTEN"},
+		{"agent-listen", "host", "HOLDFAST_AGENT_LISTEN"},
+		{"agent-url", "http://x:1", "HOLDFAST_AGENT_URL"},
+		{"agent-url", "https://x:1/path", "HOLDFAST_AGENT_URL"},
+		{"tls-cert", "/only/this", "HOLDFAST_TLS_CERT"},
+		{"secure-cookies", "maybe", "HOLDFAST_SECURE_COOKIES"},
+		{"log-level", "loud", "HOLDFAST_LOG_LEVEL"},
+	} {
+		_, err := serve.FromSettings(settings(map[string]string{c.flag: c.value}))
+		var e *errs.Error
+		if !errors.As(err, &e) || e.Kind != errs.Invalid || !strings.Contains(e.Error(), c.names) || strings.Contains(e.Error(), "\n") {
+			t.Errorf("%s=%q: %v", c.flag, c.value, err)
+		}
+	}
+}
+
+func TestSettings_TheDefaultsAreGood(t *testing.T) {
+	t.Parallel()
+	c, err := serve.FromSettings(settings(nil))
+	if err != nil || c.StateDir == "" || c.VaultDir == "" || c.Logger == nil {
+		t.Fatalf("%+v, %v", c, err)
+	}
+}
+
+func TestMasterKey_IsRequired(t *testing.T) {
+	t.Parallel()
+	if _, err := serve.MasterKey(serve.Config{}); err == nil || !strings.Contains(err.Error(), "holdfast key new") {
+		t.Fatalf("%v", err)
+	}
+}
