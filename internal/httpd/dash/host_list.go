@@ -29,7 +29,7 @@ func (d *Door) hosts(_ http.ResponseWriter, r *http.Request, p app.Person) (temp
 	props := dash.HostsProps{Page: d.page(r.Context(), p, dash.HostsSection)}
 	if may(p, authz.ManageHosts, id.Tenant{}) {
 		props.EnrolSentence = "This prints a token that works once, for one day, and the line to run on the host."
-		props.EnrolCommand = "holdfast host add host-a"
+		props.EnrolCommand = "holdfast host add NAME"
 	}
 	now := d.clock.Now()
 	for _, h := range rows {
