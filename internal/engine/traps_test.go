@@ -116,10 +116,13 @@ func TestStoreTree_CheckpointsDeleteNoSnapshotAndVanishAfterwards(t *testing.T) 
 		})
 	}})
 	kept[s.ID] = true
+	// Kopia does not wait for a checkpoint that is under way at the end of an
+	// upload; such a late one is removed by the next success.
+	kept[store(t, r, engine.TreeOptions{Roots: roots, Previous: true}).ID] = true
 	list, err := r.List(t.Context())
 	must(t, err)
-	if len(list) != 15 {
-		t.Errorf("%d snapshots, want 15", len(list))
+	if len(list) != 16 {
+		t.Errorf("%d snapshots, want 16", len(list))
 	}
 	for _, l := range list {
 		if !kept[l.ID] {
