@@ -131,7 +131,6 @@ type pkg struct {
 }
 
 func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, module) }
-func (p pkg) ours() bool   { return strings.HasPrefix(p.ImportPath, module) }
 
 // root is the folder of go.mod.
 func root(t *testing.T) string {
