@@ -12,8 +12,11 @@ SELECT * FROM run WHERE tenant_id = $1 AND id = $2;
 SELECT * FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased');
 
 -- name: ListRuns :many
-SELECT r.*, s.name AS site_name, t.name AS tenant_name
+SELECT r.*, s.name AS site_name, t.name AS tenant_name,
+  coalesce(c.files, 0)::bigint AS copy_files, coalesce(c.bytes, 0)::bigint AS copy_bytes, coalesce(c.stored_bytes, 0)::bigint AS copy_stored_bytes,
+  coalesce(c.row_total, 0)::bigint AS copy_rows, coalesce(c.table_total, 0)::int AS copy_tables
 FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
+LEFT JOIN copy c ON c.tenant_id = r.tenant_id AND c.run_id = r.id
 WHERE (sqlc.narg(tenant_id)::uuid IS NULL OR r.tenant_id = sqlc.narg(tenant_id)::uuid)
   AND (sqlc.narg(site_id)::uuid IS NULL OR r.site_id = sqlc.narg(site_id)::uuid)
   AND (sqlc.arg(only_open)::bool = false OR r.state IN ('planned', 'queued', 'leased'))

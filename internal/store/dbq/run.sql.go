@@ -240,8 +240,11 @@ func (q *Queries) LeasedRuns(ctx context.Context, hostID id.Host) ([]LeasedRunsR
 }
 
 const listRuns = `-- name: ListRuns :many
-SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, s.name AS site_name, t.name AS tenant_name
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, s.name AS site_name, t.name AS tenant_name,
+  coalesce(c.files, 0)::bigint AS copy_files, coalesce(c.bytes, 0)::bigint AS copy_bytes, coalesce(c.stored_bytes, 0)::bigint AS copy_stored_bytes,
+  coalesce(c.row_total, 0)::bigint AS copy_rows, coalesce(c.table_total, 0)::int AS copy_tables
 FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
+LEFT JOIN copy c ON c.tenant_id = r.tenant_id AND c.run_id = r.id
 WHERE ($1::uuid IS NULL OR r.tenant_id = $1::uuid)
   AND ($2::uuid IS NULL OR r.site_id = $2::uuid)
   AND ($3::bool = false OR r.state IN ('planned', 'queued', 'leased'))
@@ -257,30 +260,35 @@ type ListRunsParams struct {
 }
 
 type ListRunsRow struct {
-	TenantID       id.Tenant
-	ID             id.Run
-	SiteID         id.Site
-	HostID         id.Host
-	Kind           backup.Kind
-	Reason         backup.Reason
-	State          backup.State
-	Priority       int16
-	Attempt        int32
-	MaxAttempts    int32
-	NotBefore      time.Time
-	HostEpoch      *int64
-	Fence          *int64
-	LeasedAt       *time.Time
-	StartedAt      *time.Time
-	StartedFence   *int64
-	LastProgressAt *time.Time
-	Progress       json.RawMessage
-	FinishedAt     *time.Time
-	Error          string
-	ErrorCode      string
-	CreatedAt      time.Time
-	SiteName       string
-	TenantName     string
+	TenantID        id.Tenant
+	ID              id.Run
+	SiteID          id.Site
+	HostID          id.Host
+	Kind            backup.Kind
+	Reason          backup.Reason
+	State           backup.State
+	Priority        int16
+	Attempt         int32
+	MaxAttempts     int32
+	NotBefore       time.Time
+	HostEpoch       *int64
+	Fence           *int64
+	LeasedAt        *time.Time
+	StartedAt       *time.Time
+	StartedFence    *int64
+	LastProgressAt  *time.Time
+	Progress        json.RawMessage
+	FinishedAt      *time.Time
+	Error           string
+	ErrorCode       string
+	CreatedAt       time.Time
+	SiteName        string
+	TenantName      string
+	CopyFiles       int64
+	CopyBytes       int64
+	CopyStoredBytes int64
+	CopyRows        int64
+	CopyTables      int32
 }
 
 func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsRow, error) {
@@ -322,6 +330,11 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsR
 			&i.CreatedAt,
 			&i.SiteName,
 			&i.TenantName,
+			&i.CopyFiles,
+			&i.CopyBytes,
+			&i.CopyStoredBytes,
+			&i.CopyRows,
+			&i.CopyTables,
 		); err != nil {
 			return nil, err
 		}
