@@ -78,7 +78,8 @@ CREATE INDEX member_of_account ON member (account_id);
 CREATE TABLE web_session (
   token_hash bytea PRIMARY KEY,
   data       bytea NOT NULL,
-  expires_at timestamptz NOT NULL
+  expires_at timestamptz NOT NULL,
+  ended      boolean NOT NULL DEFAULT false
 );
 CREATE INDEX web_session_expiry ON web_session (expires_at);
 

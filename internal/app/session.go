@@ -41,7 +41,7 @@ func (s Sessions) CommitCtx(ctx context.Context, token string, data []byte, expi
 // DeleteCtx ends a session.
 func (s Sessions) DeleteCtx(ctx context.Context, token string) error {
 	return s.App.system(ctx, "session", func(ctx context.Context, tx *store.Tx) error {
-		return tx.DeleteSession(ctx, seal.Hash(token))
+		return tx.EndSession(ctx, seal.Hash(token))
 	})
 }
 

@@ -112,6 +112,9 @@ func (j Job) with(ctx context.Context, b vault.Backend, repo *engine.Repository)
 			d := report.Damaged[0]
 			return Result{Damage: fmt.Sprintf("%d damaged, first %s: %s", len(report.Damaged), d.Path, d.Reason)}, nil
 		}
+		if !report.Proven {
+			return Result{}, errs.New(errs.Incomplete, "Not every file of the copy could be read to its end; it is read again later.")
+		}
 		return Result{}, nil
 	case "seal_copy":
 		return j.seal(ctx, b, repo)

@@ -33,14 +33,17 @@ SELECT m.tenant_id, m.role, t.name, t.slug FROM member m JOIN tenant t ON t.id =
 WHERE m.account_id = $1 AND t.state = 'active' ORDER BY t.slug;
 
 -- name: FindSession :one
-SELECT data FROM web_session WHERE token_hash = $1 AND expires_at > $2;
+SELECT data FROM web_session WHERE token_hash = $1 AND expires_at > $2 AND NOT ended;
 
 -- name: SaveSession :exec
 INSERT INTO web_session (token_hash, data, expires_at) VALUES ($1, $2, $3)
-ON CONFLICT (token_hash) DO UPDATE SET data = EXCLUDED.data, expires_at = EXCLUDED.expires_at;
+ON CONFLICT (token_hash) DO UPDATE SET data = EXCLUDED.data, expires_at = EXCLUDED.expires_at
+WHERE NOT web_session.ended;
 
--- name: DeleteSession :exec
-DELETE FROM web_session WHERE token_hash = $1;
+-- An ended session stays until it would have expired, so that a request that
+-- was under way at sign-out cannot write it back.
+-- name: EndSession :exec
+UPDATE web_session SET ended = true, data = '' WHERE token_hash = $1;
 
 -- name: DeleteExpiredSessions :execrows
 DELETE FROM web_session WHERE expires_at <= $1;

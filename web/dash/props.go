@@ -182,6 +182,7 @@ type BackupForm struct {
 // Problem is one thing that is wrong: what, why and what it means.
 type Problem struct {
 	State         ui.State
+	Word          string // beside the state's shape; "" means the state's own word
 	Title, Detail string
 	Href, Action  string // one way on, optional
 }

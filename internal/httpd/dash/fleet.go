@@ -119,7 +119,7 @@ func (d *Door) fleet(_ http.ResponseWriter, r *http.Request, p app.Person) (temp
 		ShowTenant: isStaff(p) || len(p.Tenants) > 1,
 	}
 	if may(p, authz.ManageSites, id.Tenant{}) {
-		props.AddCommand = "holdfast site add --tenant riverside --host host-a --name learn.riverside.example --code /srv/riverside/moodle"
+		props.AddCommand = "holdfast site add learn.riverside.example --tenant riverside --host host-a --code /srv/riverside/moodle"
 	}
 	props.State, props.Sentence = fleetSentence(sites, total, n, isStaff(p), now)
 	props.Filters = fleetFilters(sites, n, p)

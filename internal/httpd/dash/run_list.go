@@ -14,6 +14,8 @@ import (
 
 	"holdfast/internal/app"
 	"holdfast/internal/authz"
+	"holdfast/internal/backup"
+	"holdfast/internal/catalog"
 	"holdfast/internal/errs"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/id"
@@ -61,7 +63,7 @@ func (d *Door) runsProps(ctx context.Context, p app.Person, site string) (dash.R
 	for _, row := range rows {
 		at := place{site: row.SiteName, zone: time.UTC}
 		at.host = cmp.Or(hosts[row.HostID], "its host")
-		out := runRow(runOf(row), at, nil, now)
+		out := runRow(runOf(row), at, madeBy(row), now)
 		out.Tenant = row.TenantName
 		if row.State.Open() {
 			props.Running = append(props.Running, out)
@@ -75,6 +77,17 @@ func (d *Door) runsProps(ctx context.Context, p app.Person, site string) (dash.R
 	}
 	props.State, props.Sentence = runsSentence(props.Running, rate)
 	return props, nil
+}
+
+// madeBy gives the figures of the copy that a run made whole. One that lacks
+// something keeps the run's own sentence, which the list has no details for.
+func madeBy(r dbq.ListRunsRow) *dbq.CopiesOfSiteRow {
+	if r.State != backup.Good {
+		return nil
+	}
+	return &dbq.CopiesOfSiteRow{
+		Kind: r.Kind, State: catalog.Good, Files: r.CopyFiles, Bytes: r.CopyBytes, StoredBytes: r.CopyStoredBytes, RowTotal: r.CopyRows, TableTotal: r.CopyTables,
+	}
 }
 
 // runsOf gives the runs that a person may see: open ones first, then the

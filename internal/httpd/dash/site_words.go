@@ -99,7 +99,7 @@ func (s sitePage) problems() []dash.Problem {
 		}
 	}
 	for _, w := range s.facts.Warnings {
-		short = append(short, dash.Problem{State: ui.Late, Title: "The site's settings need a look", Detail: words.Stop(words.Capital(w))})
+		short = append(short, dash.Problem{State: ui.Late, Word: "to look at", Title: "The site's settings need a look", Detail: words.Stop(words.Capital(w))})
 	}
 	return append(append(failed, late...), short...)
 }

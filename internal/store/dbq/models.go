@@ -947,4 +947,5 @@ type WebSession struct {
 	TokenHash []byte
 	Data      []byte
 	ExpiresAt time.Time
+	Ended     bool
 }

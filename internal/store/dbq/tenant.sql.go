@@ -65,12 +65,14 @@ func (q *Queries) DeleteExpiredSessions(ctx context.Context, expiresAt time.Time
 	return result.RowsAffected(), nil
 }
 
-const deleteSession = `-- name: DeleteSession :exec
-DELETE FROM web_session WHERE token_hash = $1
+const endSession = `-- name: EndSession :exec
+UPDATE web_session SET ended = true, data = '' WHERE token_hash = $1
 `
 
-func (q *Queries) DeleteSession(ctx context.Context, tokenHash []byte) error {
-	_, err := q.db.Exec(ctx, deleteSession, tokenHash)
+// An ended session stays until it would have expired, so that a request that
+// was under way at sign-out cannot write it back.
+func (q *Queries) EndSession(ctx context.Context, tokenHash []byte) error {
+	_, err := q.db.Exec(ctx, endSession, tokenHash)
 	return err
 }
 
@@ -115,7 +117,7 @@ func (q *Queries) EventsOfSite(ctx context.Context, arg EventsOfSiteParams) ([]E
 }
 
 const findSession = `-- name: FindSession :one
-SELECT data FROM web_session WHERE token_hash = $1 AND expires_at > $2
+SELECT data FROM web_session WHERE token_hash = $1 AND expires_at > $2 AND NOT ended
 `
 
 type FindSessionParams struct {
@@ -356,6 +358,7 @@ func (q *Queries) MembershipsOf(ctx context.Context, accountID id.Account) ([]Me
 const saveSession = `-- name: SaveSession :exec
 INSERT INTO web_session (token_hash, data, expires_at) VALUES ($1, $2, $3)
 ON CONFLICT (token_hash) DO UPDATE SET data = EXCLUDED.data, expires_at = EXCLUDED.expires_at
+WHERE NOT web_session.ended
 `
 
 type SaveSessionParams struct {
