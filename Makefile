@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 # Static binaries, no C compiler, no need of a readable .git.
 export CGO_ENABLED := 0
-export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+export GOFLAGS := $(strip $(filter-out -buildvcs=%,$(shell go env GOFLAGS 2>/dev/null)) -buildvcs=false)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL    := go tool -modfile=.ci/tools/go.mod
