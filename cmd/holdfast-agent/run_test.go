@@ -255,7 +255,7 @@ func TestRun_ACutLineAndARestartLoseNothing(t *testing.T) {
 			if agentDies {
 				_ = a.cmd.Process.Kill()
 				<-a.done
-				a = launch(t, state)
+				launch(t, state)
 			}
 			p.update(func() { p.cut, p.order = false, nil })
 			r := p.result(l.Run)

@@ -131,7 +131,6 @@ func waitFor(ctx context.Context, c *cobra.Command, a *app.App, started []app.St
 type progressBar struct {
 	w        io.Writer
 	terminal bool
-	last     string
 }
 
 func isTerminal(w io.Writer) bool {

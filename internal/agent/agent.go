@@ -168,7 +168,7 @@ func pace(seconds int, otherwise time.Duration) time.Duration {
 
 // work runs the loops until ctx ends or one of them meets a fatal answer.
 func (a *Agent) work(ctx context.Context) error {
-	a.sendOwed(ctx) // before the first poll
+	_, _ = a.sendOwed(ctx) // before the first poll; what is still owed is sent again later
 	loops, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -207,7 +207,7 @@ func (a *Agent) shutDown(ctx context.Context, cause error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
-	a.sendOwed(ctx)
+	_, _ = a.sendOwed(ctx) // what is still owed is sent again later
 	a.log.Info("stopped")
 }
 

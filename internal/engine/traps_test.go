@@ -271,8 +271,12 @@ func TestStoreTree_FailsWhereARootIsMissing(t *testing.T) {
 	t.Parallel()
 	r, _ := fresh(t, engine.Data)
 	for _, roots := range [][]engine.Root{
-		nil, {{Name: "code", Path: "/nonexistent/x"}}, {{Name: "", Path: "/"}}, {{Name: "..", Path: "/tmp"}},
-		{{Name: "code", Path: "relative"}}, {{Name: "a", Path: t.TempDir()}, {Name: "a", Path: t.TempDir()}},
+		nil,
+		{{Name: "code", Path: "/nonexistent/x"}},
+		{{Name: "", Path: "/"}},
+		{{Name: "..", Path: "/tmp"}},
+		{{Name: "code", Path: "relative"}},
+		{{Name: "a", Path: t.TempDir()}, {Name: "a", Path: t.TempDir()}},
 	} {
 		if _, err := r.StoreTree(t.Context(), engine.TreeOptions{Source: "s", Roots: roots}); err == nil {
 			t.Errorf("roots %v: no error", roots)

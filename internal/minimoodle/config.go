@@ -42,7 +42,7 @@ func (b *builder) writeConfig() error {
 func (b *builder) configText(form string, quote func(string) string) string {
 	db := b.Site.DB
 	if db.Type == "" {
-		db.Type, db.Library, db.Host, db.Name, db.User, db.Password = "mariadb", "native", "localhost", "moodle", "moodle", "none"
+		db.Type, db.Host, db.Name, db.User, db.Password = "mariadb", "localhost", "moodle", "moodle", "none"
 	}
 	var s strings.Builder
 	s.WriteString("<?php  // Moodle configuration file\n\nunset($CFG);\nglobal $CFG;\n$CFG = new stdClass();\n\n")

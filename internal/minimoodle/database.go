@@ -138,7 +138,7 @@ func (b *builder) fillDatabase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	s.SetMaxOpenConns(1)
 	for _, t := range tables {
 		for _, q := range s.create(b.Prefix, t) {

@@ -24,11 +24,21 @@ func (b *builder) now() int64 { return Epoch.Unix() }
 func (b *builder) rowsOfSite(ctx context.Context, s *store) error {
 	v := branches[b.Release[:3]]
 	config := [][]any{
-		{"version", v.version}, {"release", b.Release + " (Build: 20250811)"}, {"branch", v.branch},
-		{"siteidentifier", fmt.Sprintf("minimoodle%022dmoodle.example.org", b.Seed)}, {"siteadmins", "2"}, {"theme", "boost"},
-		{"lang", "de"}, {"auth", "email"}, {"enrol_plugins_enabled", "manual,guest,self,cohort"}, {"maintenance_enabled", "0"},
-		{"cron_enabled", "1"}, {"fileslastcleanup", fmt.Sprint(b.now() - 3600)}, {"allversionshash", hashOf([]byte(b.Release))},
-		{"supportemail", "hilfe@example.org"}, {"customscripts", ""},
+		{"version", v.version},
+		{"release", b.Release + " (Build: 20250811)"},
+		{"branch", v.branch},
+		{"siteidentifier", fmt.Sprintf("minimoodle%022dmoodle.example.org", b.Seed)},
+		{"siteadmins", "2"},
+		{"theme", "boost"},
+		{"lang", "de"},
+		{"auth", "email"},
+		{"enrol_plugins_enabled", "manual,guest,self,cohort"},
+		{"maintenance_enabled", "0"},
+		{"cron_enabled", "1"},
+		{"fileslastcleanup", fmt.Sprint(b.now() - 3600)},
+		{"allversionshash", hashOf([]byte(b.Release))},
+		{"supportemail", "hilfe@example.org"},
+		{"customscripts", ""},
 	}
 	for i, t := range oddTexts {
 		config = append(config, []any{fmt.Sprintf("odd%d", i), t})

@@ -262,7 +262,7 @@ func (a *agreeing) sha1Of(path string) (string, int64, error) {
 	if err != nil {
 		return "", 0, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	h := sha1.New() //nolint:gosec // Moodle's own naming
 	n, err := io.CopyBuffer(h, struct{ io.Reader }{f}, a.buf)
 	if err != nil {

@@ -57,7 +57,7 @@ func ReadVersion(path string) (Version, error) {
 	if err != nil {
 		return Version{}, errs.Wrap(errs.Invalid, err, "%s cannot be read.", path)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	text, err := io.ReadAll(io.LimitReader(f, versionLimit))
 	if err != nil {
 		return Version{}, errs.Wrap(errs.Invalid, err, "%s cannot be read.", path)

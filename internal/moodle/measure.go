@@ -136,7 +136,7 @@ func eachEntry(dir string, f func(fs.DirEntry) error) error {
 		}
 		return err
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	for {
 		entries, err := d.ReadDir(1024)
 		for _, e := range entries {

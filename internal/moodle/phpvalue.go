@@ -83,7 +83,7 @@ func (v value) copyOf() value {
 
 // text is (string)$v.
 func (v value) text() string {
-	switch v.kind {
+	switch v.kind { //nolint:exhaustive // every other kind is below
 	case isBool:
 		if v.b {
 			return "1"
@@ -102,7 +102,7 @@ func (v value) text() string {
 
 // truth is (bool)$v.
 func (v value) truth() bool {
-	switch v.kind {
+	switch v.kind { //nolint:exhaustive // every other kind is below
 	case isBool:
 		return v.b
 	case isInt:
@@ -119,7 +119,7 @@ func (v value) truth() bool {
 
 // integer is (int)$v.
 func (v value) integer() int64 {
-	switch v.kind {
+	switch v.kind { //nolint:exhaustive // every other kind is below
 	case isInt:
 		return v.i
 	case isFloat:
@@ -144,7 +144,7 @@ func leadingInt(s string) int64 {
 }
 
 func (v value) number() (float64, bool) {
-	switch v.kind {
+	switch v.kind { //nolint:exhaustive // every other kind is below
 	case isInt:
 		return float64(v.i), true
 	case isFloat:
@@ -161,7 +161,7 @@ func identical(a, b value) bool {
 	if a.kind != b.kind {
 		return false
 	}
-	switch a.kind {
+	switch a.kind { //nolint:exhaustive // every other kind is below
 	case isArray:
 		if len(a.arr.keys) != len(b.arr.keys) {
 			return false

@@ -73,7 +73,7 @@ func (r *reader) element(e *ast.ExprArrayDimFetch) value {
 		}
 	}
 	from := r.fetch(e.Var)
-	switch from.kind {
+	switch from.kind { //nolint:exhaustive // every other kind is below
 	case isArray:
 		return from.arr.m[key.text()].tint(from.why)
 	case isUnknown:

@@ -62,7 +62,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.Pin = pin
-	webL, agentL, err := listen(c)
+	webL, agentL, err := listen(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +101,13 @@ func certificate(c Config) (*tls.Config, string, error) {
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, pin, err
 }
 
-func listen(c Config) (web, agents net.Listener, err error) {
-	web, err = net.Listen("tcp", c.Listen)
+func listen(ctx context.Context, c Config) (web, agents net.Listener, err error) {
+	var lc net.ListenConfig
+	web, err = lc.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return nil, nil, errs.Wrap(errs.Invalid, err, "HOLDFAST_LISTEN: cannot listen on %s; is another program there?", c.Listen)
 	}
-	agents, err = net.Listen("tcp", c.AgentListen)
+	agents, err = lc.Listen(ctx, "tcp", c.AgentListen)
 	if err != nil {
 		return nil, nil, errors.Join(errs.Wrap(errs.Invalid, err, "HOLDFAST_AGENT_LISTEN: cannot listen on %s; is another program there?", c.AgentListen), web.Close())
 	}

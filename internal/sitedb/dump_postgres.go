@@ -32,8 +32,10 @@ func (d *dump) postgres(ctx context.Context) error {
 		return err
 	}
 	defer hold.Rollback() //nolint:errcheck // it only read
-	args := []string{"-Fc", "-Z", "0", "--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions", "-w",
-		"--lock-wait-timeout=60000", "--snapshot=" + snapshot}
+	args := []string{
+		"-Fc", "-Z", "0", "--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions", "-w",
+		"--lock-wait-timeout=60000", "--snapshot=" + snapshot,
+	}
 	if len(d.inv.others) > 0 {
 		for _, t := range d.inv.tables {
 			args = append(args, "--table="+d.Flavour.quote(d.inv.schema)+"."+d.Flavour.quote(t))
@@ -96,8 +98,10 @@ func (c Conn) pgEnv() (env []string, secret string, err error) {
 		host = c.Socket
 	}
 	esc := strings.NewReplacer(`\`, `\\`, `:`, `\:`)
-	env = []string{"PGHOST=" + host, "PGPORT=" + strconv.Itoa(c.Port), "PGUSER=" + c.User, "PGDATABASE=" + c.Name,
-		"PGCONNECT_TIMEOUT=20", "PGPASSFILE=" + secretPath, "PGAPPNAME=holdfast"}
+	env = []string{
+		"PGHOST=" + host, "PGPORT=" + strconv.Itoa(c.Port), "PGUSER=" + c.User, "PGDATABASE=" + c.Name,
+		"PGCONNECT_TIMEOUT=20", "PGPASSFILE=" + secretPath, "PGAPPNAME=holdfast",
+	}
 	return env, "*:*:*:*:" + esc.Replace(c.Password) + "\n", nil
 }
 

@@ -58,8 +58,11 @@ func fill(t *testing.T, c sitedb.Conn) []sitedb.Table {
 		run(t, c, fmt.Sprintf("INSERT INTO %sbig (body) VALUES (%s)", p, lit(c.Flavour, s)))
 	}
 	return []sitedb.Table{
-		{Name: p + "big", Rows: 2}, {Name: p + "bin", Rows: 2}, {Name: p + "config", Rows: 2},
-		{Name: p + "empty", Rows: 0}, {Name: p + "user", Rows: users},
+		{Name: p + "big", Rows: 2},
+		{Name: p + "bin", Rows: 2},
+		{Name: p + "config", Rows: 2},
+		{Name: p + "empty", Rows: 0},
+		{Name: p + "user", Rows: users},
 	}
 }
 

@@ -257,8 +257,10 @@ func (m *mariaServer) initialise(ctx context.Context) error {
 	if err := m.account.MakeDir(making); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	args := append([]string{"--no-defaults", "--datadir=" + making, "--auth-root-authentication-method=socket",
-		"--skip-test-db", "--skip-name-resolve", "--loose-innodb-buffer-pool-size=32M"}, m.storage()...)
+	args := append([]string{
+		"--no-defaults", "--datadir=" + making, "--auth-root-authentication-method=socket",
+		"--skip-test-db", "--skip-name-resolve", "--loose-innodb-buffer-pool-size=32M",
+	}, m.storage()...)
 	cmd := m.account.Command(making, m.install, args...)
 	if out, err := daemon.RunBounded(ctx, cmd); err != nil {
 		return errs.Wrap(errs.Unavailable, fmt.Errorf("mariadb-install-db: %w: %s", err, out), "A new MariaDB server cannot be made in %s.", m.Dir)

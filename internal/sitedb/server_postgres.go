@@ -29,8 +29,10 @@ func StartPostgres(ctx context.Context, o ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := embedpg.Start(ctx, embedpg.Options{StateDir: o.Dir, Logger: o.Logger, Port: port, Unsafe: o.Unsafe,
-		Settings: map[string]string{"shared_buffers": "32MB"}})
+	c, err := embedpg.Start(ctx, embedpg.Options{
+		StateDir: o.Dir, Logger: o.Logger, Port: port, Unsafe: o.Unsafe,
+		Settings: map[string]string{"shared_buffers": "32MB"},
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,6 @@ type inventory struct {
 	schema  string   // PostgreSQL's
 	tables  []string // the site's, sorted
 	others  []string // tables and views of others
-	views   int
 }
 
 // take reads the inventory.

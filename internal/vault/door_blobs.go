@@ -68,7 +68,7 @@ func answer(code int, said string) error {
 	}
 }
 
-func (c *client) request(ctx context.Context, method string, id blob.ID, query string, body io.Reader) (*http.Request, error) {
+func (c *client) request(ctx context.Context, method string, id blob.ID, query string) (*http.Request, error) {
 	u := c.base
 	if id != "" {
 		if err := checkBlob(string(id)); err != nil {
@@ -79,7 +79,7 @@ func (c *client) request(ctx context.Context, method string, id blob.ID, query s
 	if query != "" {
 		u += "?" + query
 	}
-	req, err := http.NewRequestWithContext(ctx, method, u, body)
+	req, err := http.NewRequestWithContext(ctx, method, u, http.NoBody)
 	if err != nil {
 		return nil, final{fmt.Errorf("make a request: %w", err)}
 	}
@@ -98,7 +98,7 @@ func (c *client) GetBlob(ctx context.Context, id blob.ID, offset, length int64, 
 	}
 	return c.retry(ctx, "read "+string(id), func(ctx context.Context) error {
 		out.Reset()
-		req, err := c.request(ctx, http.MethodGet, id, query, nil)
+		req, err := c.request(ctx, http.MethodGet, id, query)
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ func wrapFinal(err error) error {
 func (c *client) GetMetadata(ctx context.Context, id blob.ID) (blob.Metadata, error) {
 	m := blob.Metadata{BlobID: id}
 	err := c.retry(ctx, "look at "+string(id), func(ctx context.Context) error {
-		req, err := c.request(ctx, http.MethodHead, id, "", nil)
+		req, err := c.request(ctx, http.MethodHead, id, "")
 		if err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func modified(resp *http.Response) (time.Time, error) {
 func (c *client) ListBlobs(ctx context.Context, prefix blob.ID, each func(blob.Metadata) error) error {
 	var all []blob.Metadata
 	err := c.retry(ctx, "list "+string(prefix), func(ctx context.Context) error {
-		req, err := c.request(ctx, http.MethodGet, "", "prefix="+url.QueryEscape(string(prefix)), nil)
+		req, err := c.request(ctx, http.MethodGet, "", "prefix="+url.QueryEscape(string(prefix)))
 		if err != nil {
 			return err
 		}
@@ -204,7 +204,7 @@ func (c *client) PutBlob(ctx context.Context, id blob.ID, data blob.Bytes, opts 
 	hexed := hex.EncodeToString(sum.Sum(nil))
 	n := int64(data.Length())
 	return c.retry(ctx, "write "+string(id), func(ctx context.Context) error {
-		req, err := c.request(ctx, http.MethodPut, id, "", nil)
+		req, err := c.request(ctx, http.MethodPut, id, "")
 		if err != nil {
 			return err
 		}
@@ -265,7 +265,7 @@ func (b *fenced) Close() error { return nil }
 // that is not there is no error.
 func (c *client) DeleteBlob(ctx context.Context, id blob.ID) error {
 	err := c.retry(ctx, "remove "+string(id), func(ctx context.Context) error {
-		req, err := c.request(ctx, http.MethodDelete, id, "", nil)
+		req, err := c.request(ctx, http.MethodDelete, id, "")
 		if err != nil {
 			return err
 		}

@@ -519,8 +519,11 @@ func TestDoor_KnowsTheVaultByItsPin(t *testing.T) {
 func TestDial_RefusesToSendATokenInTheClear(t *testing.T) {
 	t.Parallel()
 	for _, d := range []vault.Door{
-		{URL: "http://vault.example.org", Name: "s/data"}, {URL: "ftp://x", Name: "s/data"}, {URL: "", Name: "s/data"},
-		{URL: "https://x", Name: "../data"}, {URL: "https://x", Name: "s/data", Pin: "sha256:12"},
+		{URL: "http://vault.example.org", Name: "s/data"},
+		{URL: "ftp://x", Name: "s/data"},
+		{URL: "", Name: "s/data"},
+		{URL: "https://x", Name: "../data"},
+		{URL: "https://x", Name: "s/data", Pin: "sha256:12"},
 	} {
 		if _, err := d.Dial(t.Context()); !errs.Is(err, errs.Invalid) {
 			t.Errorf("%+v: %v, want Invalid", d, err)

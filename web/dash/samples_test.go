@@ -86,16 +86,24 @@ func fleetFull() FleetProps {
 		Sentence: ui.Say(ui.Strong("1,279 of 1,284 sites"), ui.Text(" have good copies of both kinds. "), ui.Strong("5 need you"), ui.Text(": they are first in the list.")),
 		Filters:  filters(""), Order: "worst first",
 		Sites: []SiteRow{
-			{Href: "/sites/1", Name: "moodle.hillcrest.example", Tenant: "Hillcrest College", Host: "host-q", Release: "Moodle 4.1.2",
-				Database: Freshness{State: ui.Failed, Age: at("43 h ago", "19 Nov 2026 23:00:00 CET"), Note: "Table mdl_logstore_standard_log is marked as crashed."}, Data: data},
-			{Href: "/sites/2", Name: "campus.northgate.example", Tenant: "Northgate School", Host: "host-b", Release: "Moodle 5.1.1",
+			{
+				Href: "/sites/1", Name: "moodle.hillcrest.example", Tenant: "Hillcrest College", Host: "host-q", Release: "Moodle 4.1.2",
+				Database: Freshness{State: ui.Failed, Age: at("43 h ago", "19 Nov 2026 23:00:00 CET"), Note: "Table mdl_logstore_standard_log is marked as crashed."}, Data: data,
+			},
+			{
+				Href: "/sites/2", Name: "campus.northgate.example", Tenant: "Northgate School", Host: "host-b", Release: "Moodle 5.1.1",
 				Database: Freshness{State: ui.Late, Age: at("27 h ago", "20 Nov 2026 15:10:00 CET"), Note: "due since 21 Nov 15:10"},
-				Data:     Freshness{State: ui.Incomplete, Age: at("2 h ago", "21 Nov 2026 16:00:04 CET"), Note: "3 files could not be read"}},
-			{Href: "/sites/3", Name: "new.oak.example", Tenant: "Oak Primary", Host: "host-b", Release: "Moodle 4.5.6",
-				Database: Freshness{State: ui.None, Running: &ui.Progress{Label: "Database copy of new.oak.example", Words: "mdl_grade_grades_history"}}, Data: Freshness{State: ui.None}},
+				Data:     Freshness{State: ui.Incomplete, Age: at("2 h ago", "21 Nov 2026 16:00:04 CET"), Note: "3 files could not be read"},
+			},
+			{
+				Href: "/sites/3", Name: "new.oak.example", Tenant: "Oak Primary", Host: "host-b", Release: "Moodle 4.5.6",
+				Database: Freshness{State: ui.None, Running: &ui.Progress{Label: "Database copy of new.oak.example", Words: "mdl_grade_grades_history"}}, Data: Freshness{State: ui.None},
+			},
 			{Href: "/sites/4", Name: longName, Tenant: strings.Repeat("Wirtschaftsgymnasium ", 4), Host: "host-with-a-rather-long-name-07.fsn1.example", Release: "Moodle 4.5.6+ (Build: 20260918)", Database: good, Data: data},
-			{Href: "/sites/5", Name: rtlName, Tenant: "وزارة التعليم", Host: "host-b", Release: "Moodle 4.5.6", Database: good,
-				Data: Freshness{State: ui.Good, Age: at("4 h ago", "21 Nov 2026 14:00:00 CET"), Running: bar("Data copy")}},
+			{
+				Href: "/sites/5", Name: rtlName, Tenant: "وزارة التعليم", Host: "host-b", Release: "Moodle 4.5.6", Database: good,
+				Data: Freshness{State: ui.Good, Age: at("4 h ago", "21 Nov 2026 14:00:00 CET"), Running: bar("Data copy")},
+			},
 			{Href: "/sites/6", Name: "learn.riverside.example", Tenant: "Riverside Academy", Host: "host-a", Release: "Moodle 4.5.6", Database: good, Data: data},
 			{Href: "/sites/7", Name: hostile, Tenant: hostile, Host: hostile, Release: hostile, Database: good, Data: data},
 		},
@@ -125,10 +133,12 @@ func siteFull() SiteProps {
 			{ID: "database", Kind: "Database copies", Hint: "3 copies · 68 MB stored", Counted: "Rows", Copies: []CopyRow{
 				{Taken: at("21 Nov 00:04", "21 Nov 2026 00:04:12 CET"), State: ui.Good, Count: amount("40,615", "40,615 rows in 494 tables"), Size: amount("1.9 GB", "2,040,109,465 bytes"), Stored: amount("23 MB", "24,117,248 bytes")},
 				{Taken: at("20 Nov 00:03", "20 Nov 2026 00:03:55 CET"), State: ui.Good, Count: amount("40,102", ""), Size: amount("1.9 GB", ""), Stored: amount("22 MB", "")},
-				{Taken: at("1 Nov 00:04", "1 Nov 2026 00:04:01 CET"), State: ui.Good, Count: amount("38,977", ""), Size: amount("1.8 GB", ""), Stored: amount("23 MB", ""), Sealed: true}}},
+				{Taken: at("1 Nov 00:04", "1 Nov 2026 00:04:01 CET"), State: ui.Good, Count: amount("38,977", ""), Size: amount("1.8 GB", ""), Stored: amount("23 MB", ""), Sealed: true},
+			}},
 			{ID: "data", Kind: "Data copies", Hint: "2 copies · 41.2 GB stored of 82 GB", Counted: "Files", Copies: []CopyRow{
 				{Taken: at("21 Nov 16:00", "21 Nov 2026 16:00:04 CET"), State: ui.Incomplete, Note: "3 files could not be read", Count: amount("412,331", ""), Size: amount("41.2 GB", "44,238,912,311 bytes"), Stored: amount("112 MB", "")},
-				{Taken: at("21 Nov 12:00", "21 Nov 2026 12:00:02 CET"), State: ui.Good, Count: amount("412,102", ""), Size: amount("41.1 GB", ""), Stored: amount("41.1 GB", "")}}},
+				{Taken: at("21 Nov 12:00", "21 Nov 2026 12:00:02 CET"), State: ui.Good, Count: amount("412,102", ""), Size: amount("41.1 GB", ""), Stored: amount("41.1 GB", "")},
+			}},
 		},
 		Facts:    []ui.Fact{{Label: "Code", Value: "/srv/riverside/moodle", Code: true}, {Label: "moodledata", Value: "/srv/riverside/moodledata", Code: true}, {Label: "Layout", Value: "classic"}, {Label: "Database", Value: "MariaDB 10.11.14", Note: "prefix mdl_"}, {Label: "config.php", Value: "read by php", Note: "checked 2 h 10 min ago"}, {Label: "Site id", Value: "01939c5e-7c1a-7b5e-8d0a-1f2e3d4c5b6a", Code: true}},
 		Excluded: []ExcludedRow{{Path: "moodledata/cache", Why: "Moodle rebuilds it", Files: amount("18,402", ""), Bytes: amount("212 MB", "222,298,112 bytes")}, {Path: "moodledata/localcache", Files: amount("2,110", ""), Bytes: amount("31 MB", "")}, {Path: "moodledata/temp", Files: amount("0", ""), Bytes: amount("0 bytes", "")}, {Path: "moodledata/trashdir", Why: "deleted in Moodle, kept for four days", Files: amount("77", ""), Bytes: amount("1.1 GB", "")}},
@@ -150,7 +160,8 @@ func siteEmpty() SiteProps {
 		Backup:   &BackupForm{Action: "/sites/2/runs", Kinds: []ui.Choice{{Value: "both", Label: "Database and data"}}, Off: true, Why: "Both kinds are queued already."},
 		Copies: []CopyGroup{
 			{ID: "database", Kind: "Database copies", Counted: "Rows", Empty: "The first one is queued. It appears here once it is complete in storage."},
-			{ID: "data", Kind: "Data copies", Counted: "Files", Empty: "The first one is queued. It appears here once it is complete in storage."}},
+			{ID: "data", Kind: "Data copies", Counted: "Files", Empty: "The first one is queued. It appears here once it is complete in storage."},
+		},
 	}
 }
 

@@ -72,7 +72,7 @@ func Run(ctx context.Context, p Program) (*Daemon, error) {
 		cancel()
 		return nil, err
 	}
-	go d.supervise()
+	go d.supervise() //nolint:contextcheck // it outlives the start; Stop ends it
 	return d, nil
 }
 
