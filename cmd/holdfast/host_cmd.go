@@ -83,7 +83,9 @@ func printEnrolment(c *cobra.Command, s *settings, name, token string, asJSON bo
 			return err
 		}
 	}
-	command := "holdfast-agent enrol --server " + url + " --token " + token
+	// The token comes by a pipe: printf is the shell's own, so no list of
+	// processes shows it.
+	command := "printf %s " + token + " | holdfast-agent enrol --token-file - --server " + url
 	if pin != "" {
 		command += " --pin " + pin
 	}

@@ -109,7 +109,7 @@ func newDestination(s *settings) *cobra.Command {
 	add.Flags().StringVar(&kind, "kind", "filesystem", "filesystem, s3 or sftp")
 	add.Flags().StringVar(&file, "backend-file", "", "JSON file that describes it, with its credentials (see docs/operations/destinations.md)")
 	add.Flags().StringVar(&vaultURL, "vault-url", "", "vault process beside the storage, like https://storage-1:8443#sha256:…; empty for the one inside serve")
-	add.Flags().Int64Var(&quota, "quota-bytes", 0, "quota of each repository in bytes; 0 for none")
+	add.Flags().Int64Var(&quota, "quota-bytes", 0, "most bytes that one run may add to its repository; 0 for no limit")
 	add.RunE = func(c *cobra.Command, args []string) error {
 		raw, err := os.ReadFile(file) //nolint:gosec // the operator names the file
 		if err != nil {
@@ -147,8 +147,12 @@ func newDestination(s *settings) *cobra.Command {
 				return err
 			}
 			type destinationRow struct {
-				ID, Name, Kind, State, VaultURL string
-				QuotaBytes                      int64
+				ID         string `json:"id"`
+				Name       string `json:"name"`
+				Kind       string `json:"kind"`
+				State      string `json:"state"`
+				VaultURL   string `json:"vault_url"`
+				QuotaBytes int64  `json:"quota_bytes"`
 			}
 			out, cells := []destinationRow{}, [][]string{{"NAME", "KIND", "STATE", "QUOTA BYTES"}}
 			for _, r := range rows {

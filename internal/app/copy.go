@@ -67,11 +67,12 @@ func (a *App) VerifyCopy(ctx context.Context, who authz.Actor, c id.Copy) error 
 
 // RescueEntry opens one repository with the stock tools, without this program.
 type RescueEntry struct {
-	Site, Tenant string
-	Kind         backup.Kind
-	Repository   string
-	Destination  string
-	Password     string
+	Site        string      `json:"site"`
+	Tenant      string      `json:"tenant"`
+	Kind        backup.Kind `json:"kind"`
+	Repository  string      `json:"repository"` // its name at the destination
+	Destination string      `json:"destination"`
+	Password    string      `json:"password"`
 }
 
 // RescueKit gives every repository's password. It is written to the event log.

@@ -11,6 +11,7 @@ import (
 	"holdfast/internal/errs"
 	"holdfast/internal/id"
 	"holdfast/internal/job"
+	"holdfast/internal/seal"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
 )
@@ -133,7 +134,13 @@ func (a *App) TakeTask(ctx context.Context, d id.Destination) (t Task, ok bool, 
 // SealedFileKey is the key of a copy's plain sealed file, derived from the
 // master key and the copy's id.
 func (a *App) SealedFileKey(c id.Copy) ([]byte, error) {
-	return a.key.Derive("sealed-file/" + c.String())
+	return SealedFileKey(a.key, c)
+}
+
+// SealedFileKey is the same with nothing but the master key, for the day on
+// which the database is lost too.
+func SealedFileKey(key seal.Key, c id.Copy) ([]byte, error) {
+	return key.Derive("sealed-file/" + c.String())
 }
 
 // maxTaskAttempts is how often the keeper tries a task.

@@ -35,7 +35,7 @@ func RunVault(ctx context.Context, v VaultConfig, ready func(address, pin string
 		return err
 	}
 	h, err := vault.NewServer(vault.ServerConfig{
-		Key: v.Key, Backend: v.Backend, StateDir: filepath.Join(v.StateDir, "vault-sessions", v.Destination.String()), Clock: clock.System{}, Logger: v.Logger,
+		Key: v.Key, Backend: v.Backend, StateDir: sessionsDir(v.Backend, filepath.Join(v.StateDir, "vault-sessions"), v.Destination), Clock: clock.System{}, Logger: v.Logger,
 	})
 	if err != nil {
 		return err

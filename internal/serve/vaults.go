@@ -128,6 +128,16 @@ func (v *vaults) make(d app.Destination) (http.Handler, error) {
 		return nil, err
 	}
 	return vault.NewServer(vault.ServerConfig{
-		Key: key, Backend: b, StateDir: filepath.Join(v.dir, d.ID.String()), Clock: v.clock, Logger: v.log,
+		Key: key, Backend: b, StateDir: sessionsDir(b, v.dir, d.ID), Clock: v.clock, Logger: v.log,
 	})
+}
+
+// sessionsDir is where the records of a destination's sessions lie. Beside a
+// filesystem destination, for there every process that serves it finds what
+// another has recorded; else in this process's own folder.
+func sessionsDir(b vault.Backend, own string, d id.Destination) string {
+	if b.Kind == vault.Filesystem {
+		return filepath.Join(b.Path, ".sessions", d.String())
+	}
+	return filepath.Join(own, d.String())
 }

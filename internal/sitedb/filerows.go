@@ -36,9 +36,10 @@ func eachFileRow(ctx context.Context, c Conn, give func(moodle.FileRow) bool) er
 		external = "MAX(CASE WHEN o.location = 2 THEN 1 ELSE 0 END)"
 		join = " LEFT JOIN " + c.Flavour.quote(c.Prefix+"tool_objectfs_objects") + " o ON o.contenthash = f.contenthash"
 	}
+	//nolint:gosec // the one name is quoted
 	rows, err := db.QueryContext(ctx, "SELECT f.contenthash, MAX(f.filesize), MIN(f.filesize), COUNT(*), "+
 		"SUM(CASE WHEN f.referencefileid IS NULL THEN 0 ELSE 1 END), "+external+
-		" FROM "+c.Flavour.quote(c.Prefix+"files")+" f"+join+" WHERE f.filesize > 0 GROUP BY f.contenthash ORDER BY f.contenthash") //nolint:gosec // the one name is quoted
+		" FROM "+c.Flavour.quote(c.Prefix+"files")+" f"+join+" WHERE f.filesize > 0 GROUP BY f.contenthash ORDER BY f.contenthash")
 	if err != nil {
 		return fmt.Errorf("read the files table: %w", err)
 	}

@@ -247,7 +247,9 @@ func (s *Server) remove(q *request) error {
 	if err != nil {
 		return err
 	}
-	if !ses.has(q.id) {
+	if ours, err := ses.has(q.id); err != nil {
+		return err
+	} else if !ours {
 		return errs.New(errs.Forbidden, "A client removes nothing but its session's own markers.")
 	}
 	lock := q.store.lock(q.id)

@@ -150,11 +150,26 @@ func (s *session) note(r Record) {
 	s.blobs[r.Blob] = r.Bytes
 }
 
-func (s *session) has(id blob.ID) bool {
+// has tells whether the session has put a blob. One that this process knows
+// nothing of may have gone through another that serves the same storage, so
+// the file is asked again.
+func (s *session) has(id blob.ID) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, ok := s.blobs[string(id)]; ok {
+		return true, nil
+	}
+	recs, _, err := readRecords(s.file)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range recs {
+		if r.Op == OpPut {
+			s.note(r)
+		}
+	}
 	_, ok := s.blobs[string(id)]
-	return ok
+	return ok, nil
 }
 
 // room refuses what would go beyond quota, before its bytes are taken in.
