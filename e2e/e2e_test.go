@@ -25,11 +25,11 @@ import (
 
 // shared is what every rig stands on: the binaries and the sites' two servers.
 var shared struct {
-	dir            string // any account may pass through
-	holdfast       string
-	agent          string
-	mariadb        *sitedb.Server
-	postgres       *sitedb.Server
+	dir      string // any account may pass through
+	holdfast string
+	agent    string
+	mariadb  *sitedb.Server
+	postgres *sitedb.Server
 }
 
 func TestMain(m *testing.M) {
@@ -59,7 +59,7 @@ func prepare() error {
 	var all sync.WaitGroup
 	problems := make([]error, 3)
 	all.Go(func() {
-		build := exec.Command("go", "build", "-o", bin+"/", "../cmd/holdfast", "../cmd/holdfast-agent") //nolint:gosec // our own sources
+		build := exec.Command("go", "build", "-buildvcs=false", "-o", bin+"/", "../cmd/holdfast", "../cmd/holdfast-agent") //nolint:gosec // our own sources
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if said, err := build.CombinedOutput(); err != nil {
 			problems[0] = fmt.Errorf("build: %w: %s", err, said)

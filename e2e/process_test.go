@@ -60,7 +60,7 @@ func launch(t testing.TB, name, logFile string, env []string, program string, ar
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // the child has its own
+	defer f.Close()                       //nolint:errcheck // the child has its own
 	cmd := exec.Command(program, args...) //nolint:gosec,noctx // ended by the test
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, "/", f, f
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -270,16 +271,27 @@ func (d *demo) runAgent(ctx context.Context, host string) error {
 		return err
 	}
 	cmd.Stdout, cmd.Stderr = logFile, logFile
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches us alone; we stop it in order
-	if err := cmd.Start(); err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setpgid:   true, // Ctrl-C reaches us alone; we stop it in order
+		Pdeathsig: syscall.SIGTERM,
+	}
+	begun := make(chan error)
+	go func() {
+		// The kernel's signal at our death goes by the thread that started the agent.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		begun <- err
+		if err == nil {
+			_ = cmd.Wait()
+			d.ended <- host
+		}
+	}()
+	if err := <-begun; err != nil {
 		return errors.Join(fmt.Errorf("start the agent of %s: %w", host, err), logFile.Close())
 	}
 	_ = logFile.Close()
 	d.agents = append(d.agents, cmd)
-	go func() {
-		_ = cmd.Wait()
-		d.ended <- host
-	}()
 	return nil
 }
 
