@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -47,7 +48,14 @@ func (f *localFlags) do(c *cobra.Command, work func(context.Context, agent.Local
 	if f.memory < 64 {
 		return errors.New("--memory-mib must be at least 64")
 	}
-	l := agent.Local{Dir: f.repo, PHP: f.php, Clock: clock.System{}, Log: slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	repo := f.repo
+	if repo != "" {
+		var err error
+		if repo, err = filepath.Abs(repo); err != nil {
+			return fmt.Errorf("--repo: %w", err)
+		}
+	}
+	l := agent.Local{Dir: repo, PHP: f.php, Clock: clock.System{}, Log: slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	if f.passwordFile != "" || c.Flags().Lookup("password-file") != nil {
 		password, err := readPassword(f.passwordFile, c.ErrOrStderr())
 		if err != nil {
@@ -144,7 +152,7 @@ func showInspected(w io.Writer, in agent.Inspected) error {
 
 func localCommand() *cobra.Command {
 	return group("local", "Take, list, verify and restore copies with no control plane",
-		localBackupCommand(), localListCommand(), localVerifyCommand(), localRestoreCommand(), localCheckCommand())
+		inspectCommand(), localBackupCommand(), localListCommand(), localVerifyCommand(), localRestoreCommand(), localCheckCommand())
 }
 
 func localBackupCommand() *cobra.Command {

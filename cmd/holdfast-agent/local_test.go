@@ -26,6 +26,20 @@ func urlOf(c sitedb.Conn) string {
 	return u.String()
 }
 
+// relative writes a path as a person in this folder would.
+func relative(t *testing.T, path string) string {
+	t.Helper()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rel, err := filepath.Rel(here, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rel
+}
+
 func TestLocal_ADatabaseComesBackWithEveryRow(t *testing.T) {
 	t.Parallel()
 	for _, flavour := range []sitedb.Flavour{sitedb.MariaDB, sitedb.PostgreSQL} {
@@ -47,7 +61,7 @@ func TestLocal_ADatabaseComesBackWithEveryRow(t *testing.T) {
 				t.Fatalf("the list is %+v", list)
 			}
 			var verified agent.Verified
-			good(t, &verified, append([]string{"local", "verify", "--copy", made.Copy}, args...)...)
+			good(t, &verified, "local", "verify", "--copy", made.Copy, "--repo", relative(t, repo), "--password-file", relative(t, pw), "--json")
 			if !verified.Good {
 				t.Fatalf("verify says %+v", verified)
 			}

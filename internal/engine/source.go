@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -31,7 +32,29 @@ const readBatch = 256
 // tree is what all entries of one snapshot share.
 type tree struct {
 	vanished atomic.Int64 // entries that went away between their listing and their reading
-	special  atomic.Int64 // sockets, pipes, devices
+
+	mu      sync.Mutex
+	special map[string]bool // sockets, pipes, devices: a set, for the estimate walks the tree too
+}
+
+// maxSpecial is how many sockets, pipes and devices are counted at most.
+const maxSpecial = 100_000
+
+func (t *tree) sawSpecial(root, rel string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.special == nil {
+		t.special = map[string]bool{}
+	}
+	if len(t.special) < maxSpecial {
+		t.special[root+"/"+rel] = true
+	}
+}
+
+func (t *tree) specials() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return int64(len(t.special))
 }
 
 // branch is one root of the tree.
@@ -245,7 +268,7 @@ func (l *listing) look(de os.DirEntry) fs.Entry {
 	}
 	e := b.entry(rel, fi)
 	if e == nil {
-		b.tree.special.Add(1)
+		b.tree.sawSpecial(b.spec.Name, rel)
 	}
 	return e
 }

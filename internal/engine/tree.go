@@ -163,7 +163,7 @@ func (u *treeUpload) upload(ctx context.Context, w repo.RepositoryWriter, all fs
 func (u *treeUpload) save(ctx context.Context, w repo.RepositoryWriter, m *snapshot.Manifest) error {
 	f := facts{
 		Kind: Data, TakenAt: u.o.TakenAt.UTC(), StoredBytes: u.uploaded.Load(),
-		Vanished: u.tree.vanished.Load(), Special: u.tree.special.Load(),
+		Vanished: u.tree.vanished.Load(), Special: u.tree.specials(),
 	}
 	if e := m.RootEntry.DirSummary; e != nil {
 		f.Files, f.Bytes = e.TotalFileCount+e.TotalSymlinkCount, e.TotalFileSize
