@@ -30,7 +30,7 @@ func TestStartBackup_JoinsTheRunThatIsOpen(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := r.count("SELECT count(*) FROM run"); n != 2 {
+	if n := r.Count("SELECT count(*) FROM run"); n != 2 {
 		t.Fatalf("%d runs", n)
 	}
 }
@@ -111,16 +111,16 @@ func TestFollowCopy_SealsEachMonthsFirstGoodDatabaseCopyOnce(t *testing.T) {
 	take()
 	r.again("a.example", backup.Database)
 	take()
-	if n := r.count("SELECT count(*) FROM copy WHERE sealed_name <> ''"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM copy WHERE sealed_name <> ''"); n != 1 {
 		t.Fatalf("%d sealed in one month", n)
 	}
 	r.clock.Add(31 * 24 * 3600 * 1e9)
 	r.again("a.example", backup.Database)
 	take()
-	if n := r.count("SELECT count(*) FROM copy WHERE sealed_name <> ''"); n != 2 {
+	if n := r.Count("SELECT count(*) FROM copy WHERE sealed_name <> ''"); n != 2 {
 		t.Fatalf("%d sealed in two months", n)
 	}
-	if n := r.count("SELECT count(*) FROM copy WHERE verified_at IS NULL"); n != 0 {
+	if n := r.Count("SELECT count(*) FROM copy WHERE verified_at IS NULL"); n != 0 {
 		t.Fatalf("%d copies were never read back", n)
 	}
 }
@@ -145,7 +145,7 @@ func TestFinishTask_ADamagedCopyIsMarkedAndAFailedTaskIsTriedLater(t *testing.T)
 		t.Fatal(ok, err)
 	}
 	r.must(r.FinishTask(t.Context(), task, app.TaskOutcome{Err: errors.New("the storage is away")}))
-	if n := r.count("SELECT count(*) FROM copy WHERE state = 'good'"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM copy WHERE state = 'good'"); n != 1 {
 		t.Fatal("a failed look changed the copy")
 	}
 	r.clock.Add(3600 * 1e9)
@@ -157,10 +157,10 @@ func TestFinishTask_ADamagedCopyIsMarkedAndAFailedTaskIsTriedLater(t *testing.T)
 		}
 		r.must(r.FinishTask(t.Context(), task, app.TaskOutcome{Damage: "a pack is cut"}))
 	}
-	if n := r.count("SELECT count(*) FROM copy WHERE state = 'damaged'"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM copy WHERE state = 'damaged'"); n != 1 {
 		t.Fatalf("%d damaged copies", n)
 	}
-	if n := r.count("SELECT count(*) FROM event WHERE verb = 'copy.damaged'"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM event WHERE verb = 'copy.damaged'"); n != 1 {
 		t.Fatalf("%d events", n)
 	}
 }
@@ -187,7 +187,7 @@ func TestAddSite_NamesWhatIsWrong(t *testing.T) {
 			t.Errorf("%+v: %v", c.n, err)
 		}
 	}
-	if n := r.count("SELECT count(*) FROM site"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM site"); n != 1 {
 		t.Fatalf("%d sites", n)
 	}
 }

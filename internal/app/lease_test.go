@@ -48,10 +48,10 @@ func TestPoll_IsExactWhenManyAskAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := r.count("SELECT count(*) FROM run WHERE state = 'leased'"); got > 3 {
+	if got := r.Count("SELECT count(*) FROM run WHERE state = 'leased'"); got > 3 {
 		t.Fatalf("%d runs are leased on a host of 3", got)
 	}
-	if got := r.count("SELECT count(*) FROM (SELECT site_id FROM run WHERE state = 'leased' GROUP BY 1 HAVING count(*) > 1) x"); got != 0 {
+	if got := r.Count("SELECT count(*) FROM (SELECT site_id FROM run WHERE state = 'leased' GROUP BY 1 HAVING count(*) > 1) x"); got != 0 {
 		t.Fatalf("%d sites have two leased runs", got)
 	}
 }
@@ -67,7 +67,7 @@ func TestPoll_OneTenantsFloodNeverStarvesAnother(t *testing.T) {
 	}
 	r.site("small.example", "small", "host-a")
 	// The flood asks by hand too, which has the better priority.
-	r.sql("UPDATE run SET priority = 1, reason = 'manual' WHERE tenant_id = (SELECT id FROM tenant WHERE slug = 'flood')")
+	r.SQL("UPDATE run SET priority = 1, reason = 'manual' WHERE tenant_id = (SELECT id FROM tenant WHERE slug = 'flood')")
 	h.hello()
 	tenants := map[string]int{}
 	for _, l := range h.mustPoll() {
@@ -86,8 +86,8 @@ func TestPoll_PutsWhatAPersonWaitsForBeforeTheSchedule(t *testing.T) {
 	h := r.host("host-a", 1)
 	r.site("a.example", "a", "host-a")
 	r.site("b.example", "b", "host-a")
-	r.sql("UPDATE run SET priority = 3, reason = 'scheduled'")
-	r.sql("UPDATE run SET priority = 1, reason = 'manual' WHERE kind = 'data' AND site_id = (SELECT id FROM site WHERE name = 'b.example')")
+	r.SQL("UPDATE run SET priority = 3, reason = 'scheduled'")
+	r.SQL("UPDATE run SET priority = 1, reason = 'manual' WHERE kind = 'data' AND site_id = (SELECT id FROM site WHERE name = 'b.example')")
 	h.hello()
 	got := h.mustPoll()
 	if len(got) != 1 || got[0].Site.Name != "b.example" || got[0].Kind != agentproto.KindData {
@@ -123,7 +123,7 @@ func TestPoll_WhatTheAgentCameBackWithoutGoesBackInLine(t *testing.T) {
 	r.tenant("a")
 	h := r.host("host-a", 2)
 	r.site("a.example", "a", "host-a")
-	r.sql("UPDATE run SET state = 'cancelled', finished_at = now() WHERE kind = 'data'")
+	r.SQL("UPDATE run SET state = 'cancelled', finished_at = now() WHERE kind = 'data'")
 	h.hello()
 	first := h.mustPoll()[0]
 	r.must(h.start(first))
@@ -152,7 +152,7 @@ func TestPoll_ALostLeaseThatNeverStartedBurnsNoAttempt(t *testing.T) {
 			t.Fatalf("leased %+v", got)
 		}
 	}
-	if n := r.count("SELECT max(attempt) FROM run"); n != 0 {
+	if n := r.Count("SELECT max(attempt) FROM run"); n != 0 {
 		t.Fatalf("%d attempts were counted", n)
 	}
 }
@@ -163,7 +163,7 @@ func TestPoll_ARunThatAlwaysKillsItsAgentFailsInTheEnd(t *testing.T) {
 	r.tenant("a")
 	h := r.host("host-a", 2)
 	r.site("a.example", "a", "host-a")
-	r.sql("UPDATE run SET state = 'cancelled', finished_at = now() WHERE kind = 'data'")
+	r.SQL("UPDATE run SET state = 'cancelled', finished_at = now() WHERE kind = 'data'")
 	for range backup.MaxAttempts {
 		h.hello()
 		r.must(h.start(h.mustPoll()[0]))
@@ -172,7 +172,7 @@ func TestPoll_ARunThatAlwaysKillsItsAgentFailsInTheEnd(t *testing.T) {
 	if got := h.mustPoll(); len(got) != 0 {
 		t.Fatalf("it was leased again: %+v", got)
 	}
-	if n := r.count("SELECT count(*) FROM run WHERE state = 'failed' AND error_code = 'agent-lost'"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM run WHERE state = 'failed' AND error_code = 'agent-lost'"); n != 1 {
 		t.Fatalf("%d runs failed", n)
 	}
 }
@@ -215,7 +215,7 @@ func TestComplete_ASavedResultCountsAfterTheAgentsRestart(t *testing.T) {
 	r.must(h.start(l))
 	h.hello()
 	r.must(h.complete(l, agentproto.OutcomeGood))
-	if n := r.count("SELECT count(*) FROM copy"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM copy"); n != 1 {
 		t.Fatalf("%d copies", n)
 	}
 }
@@ -232,10 +232,10 @@ func TestComplete_TwiceIsOneCopyAndTheSameAnswer(t *testing.T) {
 	for range 3 {
 		r.must(h.complete(l, agentproto.OutcomeGood))
 	}
-	if n := r.count("SELECT count(*) FROM copy"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM copy"); n != 1 {
 		t.Fatalf("%d copies", n)
 	}
-	if n := r.count("SELECT count(*) FROM river.river_job WHERE kind = 'follow_copy'"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM river.river_job WHERE kind = 'follow_copy'"); n != 1 {
 		t.Fatalf("%d follow-up jobs", n)
 	}
 }
@@ -246,7 +246,7 @@ func TestComplete_RefusesWhatNoHonestAgentSends(t *testing.T) {
 	r.tenant("a")
 	h := r.host("host-a", 2)
 	r.site("a.example", "a", "host-a")
-	r.sql("UPDATE run SET priority = 1 WHERE kind = 'database'")
+	r.SQL("UPDATE run SET priority = 1 WHERE kind = 'database'")
 	h.hello()
 	l := h.mustPoll()[0]
 	if l.Kind != agentproto.KindDatabase {
@@ -267,7 +267,7 @@ func TestComplete_RefusesWhatNoHonestAgentSends(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if n := r.count("SELECT count(*) FROM copy"); n != 0 {
+	if n := r.Count("SELECT count(*) FROM copy"); n != 0 {
 		t.Fatalf("%d copies", n)
 	}
 }
@@ -278,7 +278,7 @@ func TestComplete_AFailureIsTriedAgainAfterAPauseAndThenGivenUp(t *testing.T) {
 	r.tenant("a")
 	h := r.host("host-a", 1)
 	r.site("a.example", "a", "host-a")
-	r.sql("UPDATE run SET state = 'cancelled', finished_at = now() WHERE kind = 'data'")
+	r.SQL("UPDATE run SET state = 'cancelled', finished_at = now() WHERE kind = 'data'")
 	h.hello()
 	for attempt := 1; attempt <= backup.MaxAttempts; attempt++ {
 		leases := h.mustPoll()
@@ -294,7 +294,7 @@ func TestComplete_AFailureIsTriedAgainAfterAPauseAndThenGivenUp(t *testing.T) {
 		r.clock.Add(backup.Backoff(attempt))
 		r.dispatch("a.example")
 	}
-	if n := r.count("SELECT count(*) FROM run WHERE state = 'failed' AND error = 'it broke'"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM run WHERE state = 'failed' AND error = 'it broke'"); n != 1 {
 		t.Fatalf("%d runs failed", n)
 	}
 }
@@ -353,7 +353,7 @@ func TestEnrol_TakesATokenOnceAndKeepsOnlyHashes(t *testing.T) {
 	if _, err := r.Enrol(t.Context(), agentproto.EnrolRequest{Token: late}); !errs.Is(err, errs.Unsigned) {
 		t.Errorf("a token of yesterday enrolled: %v", err)
 	}
-	if n := r.count("SELECT count(*) FROM host WHERE credential_hash::text LIKE '%' || $1 || '%'", h.credential); n != 0 {
+	if n := r.Count("SELECT count(*) FROM host WHERE credential_hash::text LIKE '%' || $1 || '%'", h.credential); n != 0 {
 		t.Error("the credential is in the database")
 	}
 	r.must(r.MoveHost(t.Context(), authz.Console(), "host-a", "revoked"))

@@ -1,17 +1,12 @@
 package app_test
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
-	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"holdfast/internal/agentproto"
 	"holdfast/internal/app"
@@ -19,73 +14,23 @@ import (
 	"holdfast/internal/backup"
 	"holdfast/internal/clock"
 	"holdfast/internal/id"
-	"holdfast/internal/seal"
 	"holdfast/internal/site"
-	"holdfast/internal/store"
-	"holdfast/internal/testdb"
+	"holdfast/internal/testkit"
 )
 
-// storage is a stand-in that signs nothing: these tests are about leases.
-type storage struct{}
-
-func (storage) Address(id.Destination, string) (url, pin string) { return "https://vault.example", "" }
-
-func (storage) Token(_ id.Destination, name string, run id.Run, fence, _ int64, _ time.Time) (string, error) {
-	return fmt.Sprintf("%s %s %d", name, run, fence), nil
-}
-
 type rig struct {
-	*app.App
+	*testkit.App
 	t     *testing.T
-	url   string
 	clock *clock.Fixed
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	url := testdb.NewFromTemplate(t, "app", func(url string) error {
-		return store.Migrate(context.Background(), url, slog.New(slog.DiscardHandler))
-	})
 	c := clock.NewFixed(time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC))
-	s, err := store.Open(t.Context(), store.Options{URL: url, Clock: c})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	key, err := seal.NewKeyFile(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &rig{App: app.New(s, key, storage{}, c, nil), t: t, url: url, clock: c}
-	r.must(r.EnsureDefaultDestination(t.Context(), json.RawMessage(`{"kind":"filesystem","path":"/x"}`)))
-	return r
+	return &rig{App: testkit.NewApp(t, c), t: t, clock: c}
 }
 
-func (r *rig) must(err error) {
-	r.t.Helper()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-// sql runs one statement as the superuser.
-func (r *rig) sql(query string, args ...any) {
-	r.t.Helper()
-	c, err := pgx.Connect(r.t.Context(), r.url)
-	r.must(err)
-	defer func() { _ = c.Close(context.Background()) }()
-	_, err = c.Exec(r.t.Context(), query, args...)
-	r.must(err)
-}
-
-func (r *rig) count(query string, args ...any) (n int) {
-	r.t.Helper()
-	c, err := pgx.Connect(r.t.Context(), r.url)
-	r.must(err)
-	defer func() { _ = c.Close(context.Background()) }()
-	r.must(c.QueryRow(r.t.Context(), query, args...).Scan(&n))
-	return n
-}
+func (r *rig) must(err error) { r.t.Helper(); r.Must(err) }
 
 func (r *rig) tenant(slug string) {
 	r.t.Helper()

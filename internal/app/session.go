@@ -47,15 +47,15 @@ func (s Sessions) DeleteCtx(ctx context.Context, token string) error {
 
 // Find is FindCtx for callers without a context; scs uses the other.
 func (s Sessions) Find(token string) ([]byte, bool, error) {
-	return s.FindCtx(context.TODO(), token) //nolint:forbidigo // scs calls the Ctx twin instead
+	return s.FindCtx(context.Background(), token) //nolint:forbidigo // scs calls the Ctx twin instead
 }
 
 // Commit is CommitCtx for callers without a context; scs uses the other.
 func (s Sessions) Commit(token string, data []byte, expiry time.Time) error {
-	return s.CommitCtx(context.TODO(), token, data, expiry) //nolint:forbidigo // scs calls the Ctx twin instead
+	return s.CommitCtx(context.Background(), token, data, expiry) //nolint:forbidigo // scs calls the Ctx twin instead
 }
 
 // Delete is DeleteCtx for callers without a context; scs uses the other.
 func (s Sessions) Delete(token string) error {
-	return s.DeleteCtx(context.TODO(), token) //nolint:forbidigo // scs calls the Ctx twin instead
+	return s.DeleteCtx(context.Background(), token) //nolint:forbidigo // scs calls the Ctx twin instead
 }

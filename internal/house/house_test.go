@@ -94,7 +94,7 @@ var house = map[string][]string{
 var outsiders = map[string][]string{
 	"github.com/kopia/kopia":                  {"internal/engine", "internal/vault"},
 	"github.com/riverqueue/river":             {"internal/job", "internal/store", "internal/app", "internal/worker"},
-	"github.com/jackc/pgx":                    {"internal/store", rows, "internal/app", "internal/worker", "internal/serve", "internal/embedpg", "internal/sitedb", "internal/testdb", "internal/minimoodle"},
+	"github.com/jackc/pgx":                    {"internal/store", rows, "internal/app", "internal/worker", "internal/serve", "internal/embedpg", "internal/sitedb", "internal/testdb", "internal/testkit", "internal/minimoodle"},
 	"github.com/pressly/goose":                {"internal/store"},
 	"github.com/a-h/templ":                    {"web/...", "internal/httpd/..."},
 	"github.com/go-chi/chi":                   {"internal/httpd/..."},

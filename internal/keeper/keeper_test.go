@@ -12,17 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"holdfast/internal/app"
 	"holdfast/internal/authz"
 	"holdfast/internal/engine"
 	"holdfast/internal/id"
 	"holdfast/internal/keeper"
-	"holdfast/internal/seal"
 	"holdfast/internal/site"
-	"holdfast/internal/store"
-	"holdfast/internal/testdb"
+	"holdfast/internal/testkit"
 	"holdfast/internal/vault"
 )
 
@@ -37,66 +33,34 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-type storage struct{}
-
-func (storage) Address(id.Destination, string) (url, pin string) { return "https://vault.example", "" }
-
-func (storage) Token(id.Destination, string, id.Run, int64, int64, time.Time) (string, error) {
-	return "t", nil
-}
-
 type rig struct {
-	t        *testing.T
-	app      *app.App
-	url, dir string
-	site     id.Site
+	*testkit.App
+	site id.Site
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	url := testdb.NewFromTemplate(t, "keeper", func(url string) error {
-		return store.Migrate(context.Background(), url, slog.New(slog.DiscardHandler))
-	})
-	s, err := store.Open(t.Context(), store.Options{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	key, err := seal.NewKeyFile(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &rig{t: t, app: app.New(s, key, storage{}, nil, nil), url: url, dir: t.TempDir()}
-	backend, err := json.Marshal(vault.Backend{Kind: vault.Filesystem, Path: r.dir})
-	r.must(err)
-	r.must(r.app.EnsureDefaultDestination(t.Context(), backend))
-	_, err = r.app.AddTenant(t.Context(), authz.Console(), "a", "a")
-	r.must(err)
-	_, _, err = r.app.AddHost(t.Context(), authz.Console(), "host-a", 2)
-	r.must(err)
-	r.site, err = r.app.AddSite(t.Context(), authz.Console(), app.NewSite{Tenant: "a", Host: "host-a", Entry: site.Entry{Name: "a.example", CodeDir: "/srv/a"}})
-	r.must(err)
-	runs, err := r.app.ListRuns(t.Context(), authz.Console(), app.RunQuery{})
-	r.must(err)
+	r := &rig{App: testkit.NewApp(t, nil)}
+	_, err := r.AddTenant(t.Context(), authz.Console(), "a", "a")
+	r.Must(err)
+	_, _, err = r.AddHost(t.Context(), authz.Console(), "host-a", 2)
+	r.Must(err)
+	r.site, err = r.AddSite(t.Context(), authz.Console(), app.NewSite{Tenant: "a", Host: "host-a", Entry: site.Entry{Name: "a.example", CodeDir: "/srv/a"}})
+	r.Must(err)
+	runs, err := r.ListRuns(t.Context(), authz.Console(), app.RunQuery{})
+	r.Must(err)
 	for _, run := range runs {
-		r.must(r.app.DispatchRun(t.Context(), run.ID))
+		r.Must(r.DispatchRun(t.Context(), run.ID))
 	}
 	return r
 }
 
-func (r *rig) must(err error) {
-	r.t.Helper()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-}
-
 // keep runs a keeper until the function it gives is called.
 func (r *rig) keep() (stop func()) {
-	k := keeper.New(r.app, keeper.Options{
-		URL: r.url, Child: []string{os.Args[0], "keeper-child"}, SpoolDir: r.t.TempDir(), LookEvery: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+	k := keeper.New(r.App.App, keeper.Options{
+		URL: r.URL, Child: []string{os.Args[0], "keeper-child"}, SpoolDir: r.T.TempDir(), LookEvery: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 	})
-	ctx, cancel := context.WithCancel(r.t.Context())
+	ctx, cancel := context.WithCancel(r.T.Context())
 	done := make(chan struct{})
 	go func() { k.Run(ctx); close(done) }()
 	return func() { cancel(); <-done }
@@ -104,21 +68,17 @@ func (r *rig) keep() (stop func()) {
 
 // until waits for a count in the database, for a minute at the most.
 func (r *rig) until(query string, want int) {
-	r.t.Helper()
-	c, err := pgx.Connect(r.t.Context(), r.url)
-	r.must(err)
-	defer func() { _ = c.Close(context.Background()) }()
+	r.T.Helper()
 	deadline := time.Now().Add(time.Minute)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		var n int
-		r.must(c.QueryRow(r.t.Context(), query).Scan(&n))
+		n := r.Count(query)
 		if n == want {
 			return
 		}
 		if time.Now().After(deadline) {
-			r.t.Fatalf("%s: %d, want %d", query, n, want)
+			r.T.Fatalf("%s: %d, want %d", query, n, want)
 		}
 		<-tick.C
 	}
@@ -133,7 +93,7 @@ func TestKeeper_MakesTheRepositoriesOnceHoweverManyKeepersRun(t *testing.T) {
 	r.until("SELECT count(*) FROM repository WHERE state = 'ready'", 2)
 	r.until("SELECT count(*) FROM keeper_task WHERE state = 'done' AND attempt = 1", 2)
 	for _, kind := range []string{"database", "data"} {
-		if _, err := os.Stat(filepath.Join(r.dir, r.site.String(), kind, "kopia.repository.f")); err != nil {
+		if _, err := os.Stat(filepath.Join(r.Vault, r.site.String(), kind, "kopia.repository.f")); err != nil {
 			t.Error(err)
 		}
 	}
@@ -142,10 +102,10 @@ func TestKeeper_MakesTheRepositoriesOnceHoweverManyKeepersRun(t *testing.T) {
 func TestKeeper_TheNextOneTakesUpWhatADeadOneHadBegun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	list, err := r.app.Destinations(t.Context())
-	r.must(err)
+	list, err := r.Destinations(t.Context())
+	r.Must(err)
 	// A keeper took a task and died: nobody holds the lock, the task says running.
-	if _, ok, err := r.app.TakeTask(t.Context(), list[0].ID); err != nil || !ok {
+	if _, ok, err := r.TakeTask(t.Context(), list[0].ID); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	defer r.keep()()

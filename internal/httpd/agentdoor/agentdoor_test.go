@@ -2,17 +2,14 @@ package agentdoor_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -20,19 +17,8 @@ import (
 	"holdfast/internal/app"
 	"holdfast/internal/authz"
 	"holdfast/internal/httpd/agentdoor"
-	"holdfast/internal/id"
-	"holdfast/internal/seal"
-	"holdfast/internal/store"
-	"holdfast/internal/testdb"
+	"holdfast/internal/testkit"
 )
-
-type storage struct{}
-
-func (storage) Address(id.Destination, string) (url, pin string) { return "https://vault.example", "" }
-
-func (storage) Token(id.Destination, string, id.Run, int64, int64, time.Time) (string, error) {
-	return "t", nil
-}
 
 // bell is a Waiter that a test rings.
 type bell struct {
@@ -57,19 +43,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	url := testdb.NewFromTemplate(t, "agentdoor", func(url string) error {
-		return store.Migrate(context.Background(), url, slog.New(slog.DiscardHandler))
-	})
-	s, err := store.Open(t.Context(), store.Options{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	key, err := seal.NewKeyFile(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &rig{t: t, app: app.New(s, key, storage{}, nil, nil), bell: &bell{asked: make(chan string, 1), ring: make(chan struct{})}}
+	r := &rig{t: t, app: testkit.NewApp(t, nil).App, bell: &bell{asked: make(chan string, 1), ring: make(chan struct{})}}
 	r.srv = httptest.NewServer(agentdoor.New(r.app, r.bell, slog.New(slog.DiscardHandler)))
 	t.Cleanup(r.srv.Close)
 	return r
