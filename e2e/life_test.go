@@ -31,6 +31,7 @@ func TestOneControlPlane(t *testing.T) { //nolint:paralleltest // it measures an
 		t.Run("DiskIsFull", func(t *testing.T) { t.Parallel(); diskIsFull(t, r, full) })
 		t.Run("RootsAreTheAgents", func(t *testing.T) { t.Parallel(); rootsAreTheAgents(t, r) })
 	})
+	part("PeopleLookAndAsk", func(t *testing.T) { peopleLookAndAsk(t, r, hillcrest) })
 	part("ServeDies", func(t *testing.T) { serveDies(t, r, learn) })
 	part("DatabaseDies", func(t *testing.T) { databaseDies(t, r, learn) })
 	part("AgentDies", func(t *testing.T) { agentDies(t, r, learn) })
