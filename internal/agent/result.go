@@ -108,7 +108,10 @@ func sentence(err error) string {
 		s := errs.Sentence(err)
 		// An Unavailable or Conflict sentence seldom says why; the cause does.
 		if e.Cause != nil && e.Kind != errs.Forbidden && e.Kind != errs.Unsigned && e.Kind != errs.Invalid {
-			s = strings.TrimSuffix(s, ".") + ": " + e.Cause.Error()
+			bare, cause := strings.TrimSuffix(s, "."), e.Cause.Error()
+			if !strings.Contains(cause, bare) { // the vault says its sentence, and its client the same
+				s = bare + ": " + cause
+			}
 		}
 		return s
 	}
