@@ -39,7 +39,8 @@ type Keeper struct {
 	app  *app.App
 	o    Options
 	mu   sync.Mutex
-	wake map[string]chan struct{}
+	wake map[string]chan struct{} // by destination
+	look chan struct{}            // a destination may be new
 }
 
 // New makes a keeper.
@@ -50,13 +51,19 @@ func New(a *app.App, o Options) *Keeper {
 	if o.LookEvery == 0 {
 		o.LookEvery = 10 * time.Second
 	}
-	return &Keeper{app: a, o: o, wake: map[string]chan struct{}{}}
+	return &Keeper{app: a, o: o, wake: map[string]chan struct{}{}, look: make(chan struct{}, 1)}
 }
 
 // Wake tells the keeper that a destination has a task; "" means any.
 func (k *Keeper) Wake(destination string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if _, known := k.wake[destination]; !known {
+		select {
+		case k.look <- struct{}{}:
+		default:
+		}
+	}
 	for d, ch := range k.wake {
 		if destination == "" || d == destination {
 			select {
@@ -88,7 +95,7 @@ func (k *Keeper) Run(ctx context.Context) {
 			k.mu.Unlock()
 			all.Go(func() { k.keep(ctx, d, wake) })
 		}
-		pause(ctx, nil, k.o.LookEvery)
+		pause(ctx, k.look, k.o.LookEvery)
 	}
 }
 
