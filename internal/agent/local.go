@@ -71,6 +71,9 @@ func (l Local) location(kind string) engine.Location {
 func (l Local) open(ctx context.Context, kind string) (*engine.Repository, error) {
 	at := l.location(kind)
 	if _, err := os.Stat(filepath.Join(at.Backend.Path, formatBlob)); errors.Is(err, fs.ErrNotExist) {
+		if headless(at.Backend.Path) {
+			return nil, errs.Wrap(errs.Incomplete, err, "%s holds blobs of a repository, but its %s is gone: without it none of them can be read. Put that file back from another copy of the repository.", at.Backend.Path, formatBlob)
+		}
 		return nil, errs.Wrap(errs.NotFound, err, "There is no repository in %s.", at.Backend.Path)
 	}
 	r, err := engine.Open(ctx, at, l.Password)
@@ -78,6 +81,17 @@ func (l Local) open(ctx context.Context, kind string) (*engine.Repository, error
 		return nil, fmt.Errorf("opening the repository %s: %w", at.Backend.Path, err)
 	}
 	return r, nil
+}
+
+// headless tells whether a folder holds a repository's blobs without the one
+// by which they are read: that is damage, and no place for a new repository.
+func headless(dir string) bool {
+	for _, blobs := range []string{"p", "q", "x"} {
+		if fi, err := os.Stat(filepath.Join(dir, blobs)); err == nil && fi.IsDir() {
+			return true
+		}
+	}
+	return false
 }
 
 // kinds names the repositories to look at.
@@ -192,6 +206,10 @@ func (l Local) ready(ctx context.Context, kind string) error {
 		return fmt.Errorf("looking for a repository in %s: %w", at.Backend.Path, err)
 	}
 	if !there {
+		if headless(at.Backend.Path) {
+			_, err := l.open(ctx, kind)
+			return err
+		}
 		if err := engine.Create(ctx, at, l.Password, engine.Kind(kind)); err != nil {
 			return fmt.Errorf("making the repository %s: %w", at.Backend.Path, err)
 		}

@@ -35,7 +35,8 @@ type Verified struct {
 }
 
 // Verify reads every byte of the named copy, or of all where id is "", and of
-// a dump compares length and checksum with those of the day it was taken.
+// a dump compares length and checksum with those of the day it was taken. Of
+// all copies it also asks whether the repository has lost some of them.
 func (l Local) Verify(ctx context.Context, id string) (Verified, error) {
 	began := l.Clock.Now()
 	out := Verified{Damaged: []engine.Damage{}}
@@ -52,7 +53,17 @@ func (l Local) Verify(ctx context.Context, id string) (Verified, error) {
 	}
 	var err error
 	if id == "" {
-		err = l.each(ctx, func(r *engine.Repository) error { return check(r, nil) })
+		err = l.each(ctx, func(r *engine.Repository) error {
+			if err := check(r, nil); err != nil {
+				return err
+			}
+			damaged, err := r.Packs(ctx)
+			if err != nil {
+				return fmt.Errorf("reading the packs: %w", err)
+			}
+			out.Damaged = append(out.Damaged, damaged...)
+			return nil
+		})
 	} else {
 		err = l.with(ctx, id, func(r *engine.Repository, s engine.Snapshot) error { return check(r, []string{s.ID}) })
 	}
