@@ -139,14 +139,14 @@ func nothingShows(t *testing.T, r *rig, sites []*moodleSite) {
 	for _, s := range sites {
 		s.growTable(t, 64)
 		run, _, _ := r.midway(t, s, "database")
-		client := map[string]string{"mysql": "dump", "postgres": "pg_dump"}
 		eventually(t, 20*time.Second, "the dump's client runs", func() (bool, string) {
-			for _, p := range processes() {
-				if strings.Contains(p.args, client["postgres"]) || strings.Contains(p.args, "mariadb-dump") || strings.Contains(p.args, "mysqldump") {
+			child := r.hosts[s.host].child(t)
+			for _, p := range children(child) {
+				if strings.Contains(p.args, "pg_dump") || strings.Contains(p.args, "mariadb-dump") || strings.Contains(p.args, "mysqldump") {
 					return true, ""
 				}
 			}
-			return false, "no client among the processes"
+			return false, fmt.Sprint(children(child))
 		})
 		for _, p := range processes() { // token files of the run at work
 			if strings.Contains(p.args, "engine") && p.parent == r.hosts[s.host].agent.pid() {
