@@ -37,6 +37,8 @@ type AgentHost struct {
 	Protocol int // that the agent speaks, from its request
 }
 
+const revokedSentence = "This credential is unknown or revoked; enrol the agent again with a token from: holdfast host enrol NAME"
+
 // HostByCredential tells whose credential this is, or errs.Unsigned.
 func (a *App) HostByCredential(ctx context.Context, credential string) (AgentHost, error) {
 	var h dbq.Host
@@ -46,7 +48,7 @@ func (a *App) HostByCredential(ctx context.Context, credential string) (AgentHos
 		return err
 	})
 	if errs.Is(err, errs.NotFound) {
-		return AgentHost{}, errs.Wrap(errs.Unsigned, err, "This credential is unknown or revoked; enrol the agent again with a token from: holdfast host enrol NAME")
+		return AgentHost{}, errs.Wrap(errs.Unsigned, err, revokedSentence)
 	}
 	return AgentHost{ID: h.ID, Name: h.Name}, err
 }
@@ -72,6 +74,9 @@ func (a *App) Hello(ctx context.Context, h AgentHost, r agentproto.HelloRequest)
 			return err
 		}
 		answer.Epoch = epoch
+		if err := tx.Notify(ctx, store.ChannelWork, h.ID.String()); err != nil { // an older life's waiting poll ends now
+			return err
+		}
 		return tx.Event(ctx, "host.agent_started", store.Subject{Kind: "host", ID: h.ID.UUID()},
 			map[string]any{"version": clip(r.AgentVersion, 64), "epoch": epoch})
 	})
@@ -104,6 +109,9 @@ func (a *App) Poll(ctx context.Context, h AgentHost, r agentproto.PollRequest, f
 		state, limit, err := lockForPoll(ctx, tx, h.ID, instance, r, first)
 		if err != nil {
 			return stale(err)
+		}
+		if state == dbq.HostStateRevoked { // while the poll waited
+			return errs.New(errs.Unsigned, revokedSentence)
 		}
 		leased, err := tx.LeasedRuns(ctx, h.ID)
 		if err != nil {
