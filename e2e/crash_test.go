@@ -217,19 +217,29 @@ func cancelEndsIt(t *testing.T, r *rig, s *moodleSite) {
 	}
 }
 
-// revokedAgentEnds takes a host's credential away, and gives it another.
+// revokedAgentEnds takes a host's credential away in mid-backup, and gives it
+// another: the agent ends at once with its child, and the run is done again.
 func revokedAgentEnds(t *testing.T, r *rig, s *moodleSite) {
 	h := r.hosts[s.host]
+	s.grow(t, heavy)
+	run, child, _ := r.midway(t, s, "data")
 	r.say(t, "host", "revoke", h.name)
+	began := time.Now()
 	if code := h.agent.gone(t, 45*time.Second); code != 1 || !strings.Contains(h.agent.said(2000), "Enrol this host again") {
 		t.Errorf("the agent ended with %d and said:\n%s", code, h.agent.said(2000))
 	}
+	t.Logf("the agent ended %s after its credential", time.Since(began).Round(10*time.Millisecond))
+	if isAlive(child) {
+		t.Error("its child works on")
+	}
+	r.vault[s.host].release()
 	var made struct{ Token string }
 	r.ask(t, &made, "host", "enrol", h.name, "--json")
 	keepSecret(made.Token)
 	r.enrol(t, h, made.Token)
 	r.startAgent(t, h)
-	r.awaitState(t, r.begin(t, s.name, "database"), "good", time.Minute)
+	r.awaitState(t, run, "good", time.Minute)
+	r.mustHaveRunOnce(t, run, 2)
 }
 
 // rootsAreTheAgents has the control plane name a folder that the agent's own
