@@ -106,6 +106,16 @@ func (a *App) Destinations(ctx context.Context) ([]Destination, error) {
 	return out, nil
 }
 
+// CheckKey holds the master key against what the database has sealed. Work
+// begun with another key would seal what the right one cannot open.
+func (a *App) CheckKey(ctx context.Context) error {
+	_, err := a.Destinations(ctx)
+	if errs.Is(err, errs.Forbidden) {
+		return errs.Wrap(errs.Invalid, err, "HOLDFAST_MASTER_KEY_FILE: this master key is not the one that this database was sealed with; give the right one")
+	}
+	return err
+}
+
 // ensureRepository makes the repository's row and the keeper's task to create
 // it, and tells whether it is ready to be written to.
 func (a *App) ensureRepository(ctx context.Context, tx *store.Tx, r dbq.Run) (bool, error) {

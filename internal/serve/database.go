@@ -116,5 +116,9 @@ func Console(ctx context.Context, c Config) (*app.App, *Database, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return app.New(d.Store, key, NewStorage(key, "", ""), clock.System{}, c.Logger), d, nil
+	a := app.New(d.Store, key, NewStorage(key, "", ""), clock.System{}, c.Logger)
+	if err := a.CheckKey(ctx); errs.Is(err, errs.Invalid) {
+		return nil, nil, errors.Join(err, d.Close(context.WithoutCancel(ctx)))
+	}
+	return a, d, nil
 }

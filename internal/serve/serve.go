@@ -122,6 +122,9 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 	if err := s.App.EnsureDefaultDestination(ctx, backend); err != nil {
 		return err
 	}
+	if err := s.App.CheckKey(ctx); err != nil {
+		return err
+	}
 	key, err := MasterKey(c)
 	if err != nil {
 		return err
