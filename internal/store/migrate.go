@@ -3,10 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -30,7 +33,7 @@ const MinServerVersion = 140000
 func Migrate(ctx context.Context, url string, log *slog.Logger) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
-		return errs.Wrap(errs.Unavailable, err, "The database does not answer; check HOLDFAST_MIGRATE_URL or HOLDFAST_DATABASE_URL")
+		return unreachable(err, "HOLDFAST_MIGRATE_URL or HOLDFAST_DATABASE_URL")
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var version int
@@ -44,6 +47,10 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) error {
 		return fmt.Errorf("migration lock: %w", err)
 	}
 	if err := migrateOurs(ctx, url, log); err != nil {
+		var pe *pgconn.PgError
+		if errors.As(err, &pe) && pe.Code == pgerrcodeNoRight {
+			return errs.Wrap(errs.Invalid, errors.New(pe.Message), "HOLDFAST_MIGRATE_URL: its user must own the database and may need CREATEROLE to make the roles of Holdfast")
+		}
 		return err
 	}
 	if err := migrateRiver(ctx, url, log); err != nil {
@@ -54,6 +61,27 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) error {
 		return fmt.Errorf("grants on River's tables: %w", err)
 	}
 	return nil
+}
+
+// What PostgreSQL answers: https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	pgerrcodeNoRight    = "42501"
+	pgerrcodeNoDatabase = "3D000"
+	pgclassNoEntry      = "28" // invalid authorization
+)
+
+// unreachable says why a database at a setting's address cannot be used, and
+// never shows the address, for it holds a password.
+func unreachable(err error, setting string) error {
+	var pe *pgconn.PgError
+	switch {
+	case !errors.As(err, &pe):
+	case strings.HasPrefix(pe.Code, pgclassNoEntry):
+		return errs.Wrap(errs.Invalid, errors.New(pe.Message), "The database server does not let this user in; check user and password in %s", setting)
+	case pe.Code == pgerrcodeNoDatabase:
+		return errs.Wrap(errs.Invalid, errors.New(pe.Message), "There is no such database on the server; check %s", setting)
+	}
+	return errs.Wrap(errs.Unavailable, err, "The database does not answer; check %s and that PostgreSQL runs", setting)
 }
 
 // riverGrants: staff see and steer the queue, the workers run it, and a

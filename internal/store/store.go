@@ -98,7 +98,7 @@ func NewPool(ctx context.Context, url string, conns int32, role string) (*pgxpoo
 		if errors.As(err, &pe) && pe.Code == "22023" || errors.As(err, &pe) && pe.Code == "42704" {
 			return nil, errs.Wrap(errs.Unavailable, err, "The database has no role %s yet; run: holdfast migrate", role)
 		}
-		return nil, errs.Wrap(errs.Unavailable, err, "The database does not answer; check HOLDFAST_DATABASE_URL and that PostgreSQL runs")
+		return nil, unreachable(err, "HOLDFAST_DATABASE_URL")
 	}
 	return pool, nil
 }
