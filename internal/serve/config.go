@@ -9,13 +9,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"holdfast/internal/errs"
 )
 
 // Config is every setting of the control plane. Each has a flag and an
-// environment variable; Check names the first wrong one.
+// environment variable; Check names every wrong one.
 type Config struct {
 	StateDir      string // private files: the embedded PostgreSQL, certificates, session records
 	DatabaseURL   string // of holdfast_login; "" for the embedded PostgreSQL
@@ -70,19 +71,36 @@ func FromSettings(get func(flag string) string) (Config, error) {
 		Listen: get("listen"), AgentListen: get("agent-listen"), AgentURL: get("agent-url"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
 		VaultDir: get("vault-dir"), LogLevel: get("log-level"),
 	}
+	var wrong []error
 	switch get("secure-cookies") {
 	case "true", "1":
 		c.SecureCookies = true
 	case "false", "0", "":
 	default:
-		return c, errs.Field("HOLDFAST_SECURE_COOKIES", "%q must be true or false", get("secure-cookies"))
+		wrong = append(wrong, errs.Field("HOLDFAST_SECURE_COOKIES", "%q must be true or false", get("secure-cookies")))
 	}
-	return c, c.Check()
+	return c, together(append(wrong, c.Check()))
 }
 
-// Check fills in what follows from other settings and names the first that is
+// together makes one error, of one line, of every wrong setting.
+func together(wrong []error) error {
+	var said []string
+	var last error
+	for _, err := range wrong {
+		if err != nil {
+			last, said = err, append(said, errs.Sentence(err))
+		}
+	}
+	if len(said) < 2 {
+		return last
+	}
+	return errs.New(errs.Invalid, "%s", strings.Join(said, "; "))
+}
+
+// Check fills in what follows from other settings and names every one that is
 // wrong, with the remedy, in one line.
 func (c *Config) Check() error {
+	var wrong []error
 	if c.StateDir == "" {
 		c.StateDir = DefaultStateDir()
 	}
@@ -99,21 +117,21 @@ func (c *Config) Check() error {
 	}
 	for _, u := range []struct{ name, value string }{{"HOLDFAST_DATABASE_URL", c.DatabaseURL}, {"HOLDFAST_MIGRATE_URL", c.MigrateURL}} {
 		if p, err := url.Parse(u.value); u.value != "" && (err != nil || p.Scheme != "postgres" && p.Scheme != "postgresql") {
-			return errs.Field(u.name, "must look like postgres://user:password@host:5432/holdfast")
+			wrong = append(wrong, errs.Field(u.name, "must look like postgres://user:password@host:5432/holdfast"))
 		}
 	}
 	for _, a := range []struct{ name, value string }{{"HOLDFAST_LISTEN", c.Listen}, {"HOLDFAST_AGENT_LISTEN", c.AgentListen}} {
-		if _, _, err := net.SplitHostPort(a.value); err != nil {
-			return errs.Field(a.name, "%q must be host:port, like 127.0.0.1:8080", a.value)
+		if _, port, err := net.SplitHostPort(a.value); err != nil || !isPort(port) {
+			wrong = append(wrong, errs.Field(a.name, "%q must be host:port, like 127.0.0.1:8080", a.value))
 		}
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return errs.Field("HOLDFAST_TLS_CERT", "give the certificate and HOLDFAST_TLS_KEY together, or neither")
+		wrong = append(wrong, errs.Field("HOLDFAST_TLS_CERT", "give the certificate and HOLDFAST_TLS_KEY together, or neither"))
 	}
 	if c.AgentURL != "" {
 		p, err := url.Parse(c.AgentURL)
 		if err != nil || p.Scheme != "https" || p.Host == "" || strings.Trim(p.Path, "/") != "" {
-			return errs.Field("HOLDFAST_AGENT_URL", "%q must be https://host:port with no path", c.AgentURL)
+			wrong = append(wrong, errs.Field("HOLDFAST_AGENT_URL", "%q must be https://host:port with no path", c.AgentURL))
 		}
 	}
 	if c.LogLevel == "" {
@@ -121,12 +139,18 @@ func (c *Config) Check() error {
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		return errs.Field("HOLDFAST_LOG_LEVEL", "%q must be debug, info, warn or error", c.LogLevel)
+		wrong = append(wrong, errs.Field("HOLDFAST_LOG_LEVEL", "%q must be debug, info, warn or error", c.LogLevel))
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	}
-	return nil
+	return together(wrong)
+}
+
+// isPort tells whether s is a port's number.
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }
 
 // TLSDir is where the control plane's own certificate lies.

@@ -30,6 +30,7 @@ func TestSettings_EachWrongValueIsNamedInOneLine(t *testing.T) {
 		{"migrate-url", "://", "HOLDFAST_MIGRATE_URL"},
 		{"listen", "8080", "HOLDFAST_LISTEN"},
 		{"agent-listen", "host", "HOLDFAST_AGENT_LISTEN"},
+		{"agent-listen", "127.0.0.1:99999", "HOLDFAST_AGENT_LISTEN"},
 		{"agent-url", "http://x:1", "HOLDFAST_AGENT_URL"},
 		{"agent-url", "https://x:1/path", "HOLDFAST_AGENT_URL"},
 		{"tls-cert", "/only/this", "HOLDFAST_TLS_CERT"},
@@ -40,6 +41,16 @@ func TestSettings_EachWrongValueIsNamedInOneLine(t *testing.T) {
 		var e *errs.Error
 		if !errors.As(err, &e) || e.Kind != errs.Invalid || !strings.Contains(e.Error(), c.names) || strings.Contains(e.Error(), "\n") {
 			t.Errorf("%s=%q: %v", c.flag, c.value, err)
+		}
+	}
+}
+
+func TestSettings_AllWrongValuesAreNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := serve.FromSettings(settings(map[string]string{"listen": "x", "log-level": "loud", "secure-cookies": "maybe"}))
+	for _, name := range []string{"HOLDFAST_LISTEN", "HOLDFAST_LOG_LEVEL", "HOLDFAST_SECURE_COOKIES"} {
+		if !errs.Is(err, errs.Invalid) || !strings.Contains(errs.Sentence(err), name) {
+			t.Errorf("%s is not named: %v", name, err)
 		}
 	}
 }
