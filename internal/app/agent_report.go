@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -245,11 +247,7 @@ func keepCopy(ctx context.Context, tx *store.Tx, row dbq.Run, r agentproto.Compl
 	if err != nil {
 		return err
 	}
-	facts, err := json.Marshal(c.Facts)
-	if err != nil {
-		return err
-	}
-	if err := tx.SetSiteFacts(ctx, dbq.SetSiteFactsParams{TenantID: row.TenantID, ID: row.SiteID, Facts: facts}); err != nil {
+	if err := keepFacts(ctx, tx, row, c.Facts); err != nil {
 		return err
 	}
 	of := store.Subject{Kind: "copy", ID: made.UUID(), Tenant: row.TenantID, Site: row.SiteID}
@@ -258,6 +256,48 @@ func keepCopy(ctx context.Context, tx *store.Tx, row dbq.Run, r agentproto.Compl
 		return err
 	}
 	return tx.Enqueue(ctx, river.InsertManyParams{Args: job.FollowCopy{Copy: made}})
+}
+
+// siteFacts is what the site's row keeps: the newest facts of either kind's
+// copies. A data copy sees no server, and each kind has warnings of its own.
+type siteFacts struct {
+	agentproto.Facts
+	WarningsBy map[backup.Kind][]string `json:"warnings_by"`
+}
+
+func keepFacts(ctx context.Context, tx *store.Tx, row dbq.Run, now agentproto.Facts) error {
+	s, err := tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: row.TenantID, ID: row.SiteID})
+	if err != nil {
+		return err
+	}
+	var before siteFacts
+	if err := json.Unmarshal(s.Facts, &before); err != nil {
+		before = siteFacts{} // an older build's; the next copies fill it
+	}
+	merged := mergeFacts(before, now, row.Kind)
+	b, err := json.Marshal(merged)
+	if err != nil {
+		return err
+	}
+	return tx.SetSiteFacts(ctx, dbq.SetSiteFactsParams{TenantID: row.TenantID, ID: row.SiteID, Facts: b})
+}
+
+func mergeFacts(before siteFacts, now agentproto.Facts, kind backup.Kind) siteFacts {
+	merged := siteFacts{Facts: now, WarningsBy: map[backup.Kind][]string{}}
+	if merged.ServerVersion == "" {
+		merged.ServerVersion, merged.ClientVersion = before.ServerVersion, before.ClientVersion
+	}
+	maps.Copy(merged.WarningsBy, before.WarningsBy)
+	merged.WarningsBy[kind] = now.Warnings
+	merged.Warnings = []string{}
+	for _, k := range backup.Kinds() {
+		for _, w := range merged.WarningsBy[k] {
+			if !slices.Contains(merged.Warnings, w) {
+				merged.Warnings = append(merged.Warnings, w)
+			}
+		}
+	}
+	return merged
 }
 
 func insertCopy(ctx context.Context, tx *store.Tx, row dbq.Run, c *agentproto.Copy, state catalog.State) (id.Copy, error) {

@@ -1,7 +1,10 @@
 package app_test
 
 import (
+	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -189,5 +192,36 @@ func TestAddSite_NamesWhatIsWrong(t *testing.T) {
 	}
 	if n := r.Count("SELECT count(*) FROM site"); n != 1 {
 		t.Fatalf("%d sites", n)
+	}
+}
+
+// A data copy, which sees no server, does not blot out what the database copy saw.
+func TestComplete_TheSitesFactsAreThoseOfBothKinds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.tenant("a")
+	h := r.host("host-a", 2)
+	r.site("a.example", "a", "host-a")
+	h.hello()
+	for range 2 {
+		for _, l := range h.mustPoll() {
+			r.must(h.start(l))
+			m := agentproto.CompleteRequest{Instance: h.instance, Epoch: h.epoch, Run: l.Run, Fence: l.Fence, Outcome: agentproto.OutcomeGood, Copy: &agentproto.Copy{
+				Snapshot: "k" + l.Run, Manifest: []byte("{}"), TakenAt: r.clock.Now(), Facts: agentproto.Facts{Release: "4.5.6", Warnings: []string{"both", l.Kind}},
+			}}
+			if l.Kind == agentproto.KindDatabase {
+				m.Copy.Tables, m.Copy.SHA256 = []agentproto.Table{{Name: "mdl_config", Rows: 3}}, strings.Repeat("a", 64)
+				m.Copy.Facts.ServerVersion = "10.11"
+			}
+			r.must(r.Complete(t.Context(), h.host, m))
+			h.held = nil
+		}
+	}
+	v, err := r.ViewSite(t.Context(), authz.Console(), "a.example")
+	r.must(err)
+	var f agentproto.Facts
+	r.must(json.Unmarshal(v.Site.Facts, &f))
+	if f.ServerVersion != "10.11" || !slices.Equal(f.Warnings, []string{"both", "database", "data"}) {
+		t.Fatalf("%+v", f)
 	}
 }
