@@ -133,42 +133,66 @@ func (r *rig) smallDestination(t *testing.T, name string) func() {
 	}
 }
 
-// nothingShows holds dumps, logs and answers to the rule that no password,
-// token or key is ever seen.
-func nothingShows(t *testing.T, r *rig, sites []*moodleSite) {
-	for _, s := range sites {
-		s.growTable(t, 64)
-		run, _, _ := r.midway(t, s, "database")
-		eventually(t, 20*time.Second, "the dump's client runs", func() (bool, string) {
-			child := r.hosts[s.host].child(t)
-			for _, p := range children(child) {
-				if strings.Contains(p.args, "pg_dump") || strings.Contains(p.args, "mariadb-dump") || strings.Contains(p.args, "mysqldump") {
-					return true, ""
-				}
-			}
-			return false, fmt.Sprint(children(child))
-		})
-		for _, p := range processes() { // token files of the run at work
-			if strings.Contains(p.args, "engine") && p.parent == r.hosts[s.host].agent.pid() {
-				tokens, _ := filepath.Glob(filepath.Join(r.hosts[s.host].state, "runs", "*", "token"))
-				for _, f := range tokens {
-					keepSecretFile(t, f)
-					if st, err := os.Stat(f); err != nil || st.Mode().Perm() != 0o600 {
-						t.Errorf("%s: %v %v", f, st.Mode(), err)
-					}
-				}
+// dumpShowsNothing looks at a dump at work: its client shows no password, the
+// token is for its owner alone. Then the agent dies, the client with it, and
+// the dump is done again.
+func dumpShowsNothing(t *testing.T, r *rig, s *moodleSite) {
+	h := r.hosts[s.host]
+	s.growTable(t, 64)
+	run, child, _ := r.midway(t, s, "database")
+	var client int
+	eventually(t, 20*time.Second, "the dump's client runs", func() (bool, string) {
+		for _, p := range children(child) {
+			if strings.Contains(p.args, "pg_dump") || strings.Contains(p.args, "mariadb-dump") || strings.Contains(p.args, "mysqldump") {
+				client = p.pid
+				return true, ""
 			}
 		}
-		lookAtProcesses()
-		r.vault[s.host].release()
-		r.awaitState(t, run, "good", 90*time.Second)
+		return false, fmt.Sprint(children(child))
+	})
+	tokens, _ := filepath.Glob(filepath.Join(h.state, "runs", "*", "token"))
+	if len(tokens) == 0 {
+		t.Error("the run at work has no token file")
 	}
+	for _, f := range tokens {
+		keepSecretFile(t, f)
+		if st, err := os.Stat(f); err != nil || st.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", f, st, err)
+		}
+	}
+	lookAtProcesses()
+	h.agent.kill(t)
+	eventually(t, 10*time.Second, "child and client end with the agent", func() (bool, string) {
+		return !isAlive(child) && !isAlive(client), fmt.Sprint(isAlive(child), isAlive(client))
+	})
+	r.vault[s.host].release()
+	r.startAgent(t, h)
+	r.awaitState(t, run, "good", 90*time.Second)
+	r.mustHaveRunOnce(t, run, 2)
+	r.mustHoldOnlyCopies(t, s, "database")
 }
 
 // nothingWasSeen looks at all that was gathered, at the end.
 func nothingWasSeen(t *testing.T, r *rig) {
+	// A process that does show one is found: the watch is awake.
+	const shown = "a secret that one process shows"
+	keepSecret(shown)
+	p := launch(t, "sleep", filepath.Join(t.TempDir(), "log"), environment("SHOWN="+shown), "/bin/sh", "-c", "sleep 60; exit 0", shown)
 	lookAtProcesses()
+	_ = syscall.Kill(-p.pid(), syscall.SIGKILL) // the shell and its sleep
+	p.gone(t, 10*time.Second)
 	secrets.Lock()
+	for _, where := range []string{"arguments", "environment"} {
+		own := where + " of /bin/sh -c sleep 60; exit 0 " + shown + " "
+		if !secrets.found[own] {
+			t.Errorf("the watch did not find what stood in the %s", where)
+		}
+		for at := range secrets.found {
+			if strings.HasPrefix(at, where+" of ") && strings.Contains(at, "sleep 60") {
+				delete(secrets.found, at)
+			}
+		}
+	}
 	words := append([]string(nil), secrets.words...)
 	for at := range secrets.found {
 		t.Errorf("a secret stands in the %s", at)
