@@ -185,9 +185,10 @@ func doctorCommand() *cobra.Command {
 	var stateDir string
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "doctor",
-		Short: "Look at everything the agent needs, and say what to do",
-		Args:  cobra.NoArgs,
+		Use:     "doctor",
+		Short:   "Look at everything the agent needs, and say what to do",
+		Example: "  holdfast-agent doctor --state-dir /var/lib/holdfast-agent",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signalled()
 			defer stop()
