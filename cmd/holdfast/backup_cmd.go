@@ -218,5 +218,5 @@ func newRuns(s *settings) *cobra.Command {
 			return a.CancelRun(ctx, authz.Console(), run, reason)
 		})
 	}
-	return group("runs", "Attempts at backups", list, cancel)
+	return listing(group("runs", "Attempts at backups", list, cancel), list)
 }

@@ -39,7 +39,7 @@ func newCopies(s *settings) *cobra.Command {
 			}
 			return console(c, s, func(ctx context.Context, a *app.App) error { return a.VerifyCopy(ctx, authz.Console(), of) })
 		})
-	return group("copies", "The catalog", list, verify, newFetch(s), newUnseal(s))
+	return listing(group("copies", "The catalog", list, verify, newFetch(s), newUnseal(s)), list)
 }
 
 func listCopies(ctx context.Context, c *cobra.Command, a *app.App, site string, asJSON bool) error {

@@ -58,10 +58,10 @@ func newHost(s *settings) *cobra.Command {
 			})
 		})
 	}
-	return group("host", "Machines with sites", add, enrol, list,
+	return listing(group("host", "Machines with sites", add, enrol, list,
 		move("maintain", "Give the host no new work", dbq.HostStateMaintenance),
 		move("resume", "Give the host work again", dbq.HostStateActive),
-		move("revoke", "Make the agent's credential worthless", dbq.HostStateRevoked))
+		move("revoke", "Make the agent's credential worthless", dbq.HostStateRevoked)), list)
 }
 
 // printEnrolment prints the one command that an operator pastes on the host.

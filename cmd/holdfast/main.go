@@ -171,6 +171,21 @@ func group(use, short string, children ...*cobra.Command) *cobra.Command {
 	return c
 }
 
+// listing makes a group that lists when no command of it is named, with the
+// flags and arguments of its list.
+func listing(g, list *cobra.Command) *cobra.Command {
+	g.Flags().AddFlagSet(list.Flags())
+	g.Args = cobra.ArbitraryArgs
+	g.Example = list.Example
+	g.RunE = func(c *cobra.Command, args []string) error {
+		if err := list.Args(list, args); err != nil {
+			return usageError{fmt.Errorf("%q is not a command of %s; see: %s --help", strings.Join(args, " "), c.CommandPath(), c.CommandPath())}
+		}
+		return list.RunE(c, args)
+	}
+	return g
+}
+
 // console opens the use cases for one command.
 func console(c *cobra.Command, s *settings, fn func(ctx context.Context, a *app.App) error) error {
 	cfg, err := s.config()

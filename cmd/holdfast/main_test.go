@@ -119,3 +119,15 @@ func TestUnseal_WithTheMasterKeyAlone(t *testing.T) {
 		t.Fatalf("a cut file: exit %d, %q, %v", code, complaints, err)
 	}
 }
+
+// A group that lists takes its list's flags and arguments itself.
+func TestListing_AGroupAloneLists(t *testing.T) {
+	t.Parallel()
+	root := newRoot(io.Discard, io.Discard)
+	for _, name := range []string{"tenant", "host", "site", "destination", "copies", "runs", "user"} {
+		c, _, err := root.Find([]string{name})
+		if err != nil || c.Flags().Lookup("json") == nil {
+			t.Errorf("%s takes no --json: %v", name, err)
+		}
+	}
+}

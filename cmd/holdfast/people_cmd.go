@@ -60,7 +60,7 @@ func newTenant(s *settings) *cobra.Command {
 			return table(c.OutOrStdout(), cells)
 		})
 	}
-	return group("tenant", "Customer organisations", add, list)
+	return listing(group("tenant", "Customer organisations", add, list), list)
 }
 
 func newUser(s *settings) *cobra.Command {
@@ -122,7 +122,7 @@ func newUser(s *settings) *cobra.Command {
 			return table(c.OutOrStdout(), cells)
 		})
 	}
-	return group("user", "People who may sign in", add, list)
+	return listing(group("user", "People who may sign in", add, list), list)
 }
 
 func readPassword(c *cobra.Command, file string) (string, error) {

@@ -54,7 +54,7 @@ func newSite(s *settings) *cobra.Command {
 				return a.MaintainSite(ctx, authz.Console(), args[0])
 			})
 		})
-	return group("site", "Moodle sites", add, list, maintain)
+	return listing(group("site", "Moodle sites", add, list, maintain), list)
 }
 
 func listSites(ctx context.Context, c *cobra.Command, a *app.App, search string, asJSON bool) error {
@@ -165,5 +165,5 @@ func newDestination(s *settings) *cobra.Command {
 			return table(c.OutOrStdout(), cells)
 		})
 	}
-	return group("destination", "Storages that hold repositories", add, list, newVaultKey(s))
+	return listing(group("destination", "Storages that hold repositories", add, list, newVaultKey(s)), list)
 }
