@@ -90,6 +90,7 @@ type FleetProps struct {
 	Narrowed   bool   // a query or filter is in force: no rows then means no match
 	AddCommand string // how to add a site; empty for whoever may not
 	ShowTenant bool
+	ShowHost   bool // to those who may see hosts
 	Pager      ui.Pager
 }
 

@@ -161,7 +161,7 @@ func RunsLive(p RunsProps) templ.Component {
 			}
 			ctx = templ.InitializeContext(ctx)
 			if len(p.Running) == 0 {
-				templ_7745c5c3_Err = ui.Line(ui.None, "nothing runs", "The next run appears here when its copy is due, or when somebody asks for one.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Line(ui.None, "nothing runs", "A run appears here when a site is added, or when somebody asks for a copy.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

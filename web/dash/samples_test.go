@@ -82,7 +82,7 @@ func fleetFull() FleetProps {
 	good := Freshness{State: ui.Good, Age: at("9 h ago", "21 Nov 2026 00:04:12 CET")}
 	data := Freshness{State: ui.Good, Age: at("2 h 10 min ago", "21 Nov 2026 16:00:04 CET")}
 	return FleetProps{
-		Page: staff(SitesSection), ShowTenant: true, State: ui.Failed,
+		Page: staff(SitesSection), ShowTenant: true, ShowHost: true, State: ui.Failed,
 		Sentence: ui.Say(ui.Strong("1,279 of 1,284 sites"), ui.Text(" have good copies of both kinds. "), ui.Strong("5 need you"), ui.Text(": they are first in the list.")),
 		Filters:  filters(""), Order: "worst first",
 		Sites: []SiteRow{
@@ -113,7 +113,7 @@ func fleetFull() FleetProps {
 
 func fleetCustomer() FleetProps {
 	p := fleetFull()
-	p.Page, p.ShowTenant, p.Filters = customer(SitesSection), false, nil
+	p.Page, p.ShowTenant, p.ShowHost, p.Filters = customer(SitesSection), false, false, nil
 	p.Sites = p.Sites[5:6]
 	p.State, p.Sentence = ui.Good, ui.Say(ui.Text("Your site has good copies of both kinds, the newest "), ui.Strong("2 h 10 min"), ui.Text(" old."))
 	p.Pager = ui.Pager{}

@@ -116,7 +116,7 @@ func (d *Door) fleet(_ http.ResponseWriter, r *http.Request, p app.Person) (temp
 	slices.SortStableFunc(sites, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
 	props := dash.FleetProps{
 		Page: d.page(r.Context(), p, dash.SitesSection), Query: n.search, Filter: n.filter, Narrowed: n.any(),
-		ShowTenant: isStaff(p) || len(p.Tenants) > 1,
+		ShowTenant: isStaff(p) || len(p.Tenants) > 1, ShowHost: isStaff(p),
 	}
 	if may(p, authz.ManageSites, id.Tenant{}) {
 		props.AddCommand = "holdfast site add learn.riverside.example --tenant riverside --host host-a --code /srv/riverside/moodle"
