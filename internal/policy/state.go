@@ -1,0 +1,143 @@
+package policy
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"holdfast/internal/backup"
+)
+
+// State is what a planner must remember of one site to go on after a restart:
+// for each rule the instant through which its slots are settled, that is
+// served or missed. Every slot due after it is still open. It is written as
+// JSON as {"kind": {"tier": instant}}.
+type State struct{ settled map[Key]time.Time }
+
+// Begin gives the state of a site that enters a policy at the instant from:
+// slots due earlier do not exist, one that is due exactly then does.
+func Begin(p Policy, from time.Time) State {
+	return State{}.Adopt(p, from)
+}
+
+// Adopt gives the state under a changed policy: rules that stay go on, new
+// ones begin at from, rules that are gone are forgotten.
+func (s State) Adopt(p Policy, from time.Time) State {
+	next := State{settled: make(map[Key]time.Time, len(p.Rules))}
+	for _, r := range p.Rules {
+		at, known := s.settled[r.Key()]
+		if !known {
+			at = from.UTC().Add(-time.Nanosecond)
+		}
+		next.settled[r.Key()] = at
+	}
+	return next
+}
+
+// Settled gives the instant through which a rule's slots are settled, false
+// for a rule that the state does not know.
+func (s State) Settled(k Key) (time.Time, bool) {
+	at, ok := s.settled[k]
+	return at, ok
+}
+
+// Ruling is a slot together with the rule that names it.
+type Ruling struct {
+	Kind backup.Kind `json:"kind"`
+	Tier Tier        `json:"tier"`
+	Slot Slot        `json:"slot"`
+}
+
+// Owed gives all slots of a kind that are owed at now, by tier in the order of
+// the policy, oldest first.
+func (s State) Owed(p Policy, kind backup.Kind, zone *time.Location, now time.Time) []Ruling {
+	var out []Ruling
+	for _, r := range p.Of(kind) {
+		if at, ok := s.settled[r.Key()]; ok {
+			for _, o := range r.Between(zone, at, now) {
+				out = append(out, Ruling{kind, r.Tier, o.Slot})
+			}
+		}
+	}
+	return out
+}
+
+// NextRun gives the first instant at which a run of the kind is owed: in the
+// past if one is owed by now. It is false when none ever is.
+func (s State) NextRun(p Policy, kind backup.Kind, zone *time.Location) (time.Time, bool) {
+	var best time.Time
+	found := false
+	for _, r := range p.Of(kind) {
+		at, ok := s.settled[r.Key()]
+		if !ok {
+			continue
+		}
+		if o, any := r.Next(zone, at); any && (!found || o.Due.Before(best)) {
+			best, found = o.Due, true
+		}
+	}
+	return best, found
+}
+
+// Served is what one successful run settles.
+type Served struct {
+	Tiers  map[Tier]Slot // the newest owed slot of each rule; empty for none
+	Missed []Ruling      // the older ones
+}
+
+// Serve gives what a run of the kind that started at start and succeeded
+// settles, and the state after it. A failed run settles nothing: do not call.
+// A run that starts before one that was already counted settles nothing more.
+func (s State) Serve(p Policy, kind backup.Kind, zone *time.Location, start time.Time) (Served, State) {
+	next := State{settled: make(map[Key]time.Time, len(s.settled))}
+	for k, at := range s.settled {
+		next.settled[k] = at
+	}
+	out := Served{Tiers: map[Tier]Slot{}}
+	for _, r := range p.Of(kind) {
+		at, ok := s.settled[r.Key()]
+		if !ok || !start.After(at) {
+			continue
+		}
+		owed := r.Between(zone, at, start)
+		next.settled[r.Key()] = start.UTC()
+		if len(owed) == 0 {
+			continue
+		}
+		newest := slices.MaxFunc(owed, func(a, b Occurrence) int { return a.Slot.Compare(b.Slot) }).Slot
+		out.Tiers[r.Tier] = newest
+		for _, o := range owed {
+			if o.Slot != newest {
+				out.Missed = append(out.Missed, Ruling{kind, r.Tier, o.Slot})
+			}
+		}
+	}
+	return out, next
+}
+
+// MarshalJSON writes {"kind": {"tier": instant}}.
+func (s State) MarshalJSON() ([]byte, error) {
+	form := map[backup.Kind]map[Tier]time.Time{}
+	for k, at := range s.settled {
+		if form[k.Kind] == nil {
+			form[k.Kind] = map[Tier]time.Time{}
+		}
+		form[k.Kind][k.Tier] = at
+	}
+	return json.Marshal(form)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *State) UnmarshalJSON(b []byte) error {
+	var form map[backup.Kind]map[Tier]time.Time
+	if err := json.Unmarshal(b, &form); err != nil {
+		return err
+	}
+	s.settled = map[Key]time.Time{}
+	for kind, tiers := range form {
+		for tier, at := range tiers {
+			s.settled[Key{kind, tier}] = at
+		}
+	}
+	return nil
+}
