@@ -95,7 +95,8 @@ func (r *Repository) PutBack(ctx context.Context, raw json.RawMessage) (string, 
 // back the space of deleted snapshots, over two runs and a day or more. Only
 // the full safety margins are ever used. Two maintainers at once can corrupt a
 // repository: the caller holds the destination's lease. Keeper's side only.
-func (r *Repository) Maintain(ctx context.Context, full bool) error {
+func (r *Repository) Maintain(ctx context.Context, full bool) (err error) {
+	defer r.guard(&err)
 	if !r.keeper {
 		return errNotKeeper
 	}
@@ -106,8 +107,9 @@ func (r *Repository) Maintain(ctx context.Context, full bool) error {
 	if full {
 		mode = maintenance.ModeFull
 	}
-	err := repo.DirectWriteSession(ctx, r.rep, repo.WriteSessionOptions{Purpose: "maintain"},
-		func(ctx context.Context, w repo.DirectRepositoryWriter) error {
+	err = repo.DirectWriteSession(ctx, r.rep, repo.WriteSessionOptions{Purpose: "maintain"},
+		func(ctx context.Context, w repo.DirectRepositoryWriter) (err error) {
+			defer r.guard(&err)
 			return snapshotmaintenance.Run(ctx, w, mode, false, maintenance.SafetyFull) //nolint:wrapcheck // wrapped below
 		})
 	if err := errors.Join(err, r.failed()); err != nil {

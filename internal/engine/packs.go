@@ -48,7 +48,7 @@ func (r *Repository) Packs(ctx context.Context) ([]Damage, error) {
 			out = append(out, Damage{Blob: string(id), Reason: "no index names the manifests in this pack: an index blob is lost, and copies may be missing from the list, or a backup was cut off as it ended"})
 		}
 	}
-	return out, nil
+	return out, r.failed()
 }
 
 // forgotten tells whether the index lacks a manifest's content.

@@ -89,13 +89,18 @@ func (r *Repository) failed() error {
 // It adds the bytes that went to the storage to uploaded.
 func (r *Repository) write(ctx context.Context, purpose string, uploaded *atomic.Int64,
 	do func(context.Context, repo.RepositoryWriter) error,
-) error {
+) (err error) {
+	defer r.guard(&err)
+	if err := r.failed(); err != nil {
+		return err
+	}
 	opts := repo.WriteSessionOptions{Purpose: purpose, OnUpload: func(n int64) {
 		if uploaded != nil {
 			uploaded.Add(n)
 		}
 	}}
-	err := repo.WriteSession(ctx, r.rep, opts, func(ctx context.Context, w repo.RepositoryWriter) error {
+	err = repo.WriteSession(ctx, r.rep, opts, func(ctx context.Context, w repo.RepositoryWriter) (err error) {
+		defer r.guard(&err) // here too, for Kopia closes the session only after a return
 		if err := do(ctx, w); err != nil {
 			return err
 		}

@@ -83,7 +83,8 @@ func (v *verifier) run(ctx context.Context, mans []*snapshot.Manifest) error {
 			break
 		}
 	}
-	if err := errors.Join(err, g.Wait()); err != nil || len(v.bad) == 0 {
+	// A repository that failed as a whole says nothing of any one file.
+	if err := errors.Join(err, g.Wait(), v.r.failed()); err != nil || len(v.bad) == 0 {
 		return err
 	}
 	clean := map[object.ID]bool{}
@@ -301,7 +302,7 @@ func (r *Repository) packLengths(ctx context.Context) (map[blob.ID]int64, error)
 
 // Scan looks at every content that the index knows, whatever snapshot it
 // belongs to: whether its pack is there and long enough and, with read,
-// whether its bytes are right.
+// whether its bytes are right. What Forget dropped is no longer among them.
 func (r *Repository) Scan(ctx context.Context, read bool) (ScanReport, error) {
 	if err := r.rep.Refresh(ctx); err != nil {
 		return ScanReport{}, fmt.Errorf("refresh the repository's index: %w", err)
@@ -333,7 +334,7 @@ func (r *Repository) Scan(ctx context.Context, read bool) (ScanReport, error) {
 		}
 		return nil
 	})
-	if err != nil {
+	if err := errors.Join(err, r.failed()); err != nil {
 		return ScanReport{}, fmt.Errorf("scan the repository: %w", err)
 	}
 	return rep, nil
