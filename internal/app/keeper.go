@@ -234,7 +234,7 @@ func markDamaged(ctx context.Context, tx *store.Tx, t Task, damage string, of st
 	return tx.Event(ctx, "copy.damaged", of, map[string]any{"damage": clip(damage, 500)})
 }
 
-// StartTask plans upkeep of a repository by hand: a fresh look at a copy's
+// startTask plans upkeep of a repository by hand: a fresh look at a copy's
 // content, or maintenance.
 func (a *App) startTask(ctx context.Context, tx *store.Tx, c dbq.Copy, kind dbq.TaskKind) error {
 	repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: c.TenantID, ID: c.RepositoryID})

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -48,7 +47,6 @@ func RunVault(ctx context.Context, v VaultConfig, ready func(address, pin string
 	mux := http.NewServeMux()
 	mux.Handle(doorPrefix+v.Destination.String()+"/", http.StripPrefix(doorPrefix+v.Destination.String(), h))
 	srv := &http.Server{Handler: mux, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
-	srv.TLSConfig.MinVersion = tls.VersionTLS12
 	ready("https://"+l.Addr().String(), pin)
 	done := context.AfterFunc(ctx, func() {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
