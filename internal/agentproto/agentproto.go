@@ -9,6 +9,7 @@ package agentproto
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -257,6 +258,37 @@ type Facts struct {
 	ServerVersion string   `json:"server_version,omitempty"`
 	ClientVersion string   `json:"client_version,omitempty"`
 	Warnings      []string `json:"warnings"`
+
+	// Plugins are those of the code tree, sorted by component; core is not
+	// among them, it is Version. Sent by data runs only.
+	Plugins []Plugin `json:"plugins,omitempty"`
+	// DBVersion, AllVersionsHash and DBPlugins are what the database says is
+	// installed, as the dump has it: mdl_config's version and allversionshash,
+	// and mdl_config_plugins' versions, sorted. Sent by database runs only.
+	DBVersion       string   `json:"db_version,omitempty"`
+	AllVersionsHash string   `json:"allversionshash,omitempty"`
+	DBPlugins       []Plugin `json:"db_plugins,omitempty"`
+	// Fingerprint changes exactly when the versions that the run saw change:
+	// "code1:" or "db1:" and a hex SHA-256. It is compared with those of the
+	// same form only. Empty where the versions could not be read, or not
+	// wholly; then Warnings say so.
+	Fingerprint string `json:"fingerprint,omitempty"`
+}
+
+// Plugin is one plug-in of Moodle and its version. On the wire it is the string
+// "component=version": a site has some 450, kept with every copy.
+type Plugin struct {
+	Component string // like "mod_quiz"
+	Version   string // like "2024100700"
+}
+
+// MarshalText gives "component=version".
+func (p Plugin) MarshalText() ([]byte, error) { return []byte(p.Component + "=" + p.Version), nil }
+
+// UnmarshalText reads "component=version"; without the sign all is component.
+func (p *Plugin) UnmarshalText(text []byte) error {
+	p.Component, p.Version, _ = strings.Cut(string(text), "=")
+	return nil
 }
 
 // ErrorAnswer is the body of every answer that is not 2xx.
