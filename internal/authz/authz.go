@@ -24,6 +24,8 @@ const (
 	ManageSites  Action = "site.manage"
 	ViewTenants  Action = "tenant.view"
 	ManageTenant Action = "tenant.manage"
+	ViewPeople   Action = "people.view"
+	InvitePeople Action = "people.invite"
 	ManagePeople Action = "account.manage"
 	ViewQueue    Action = "queue.view"
 	ManageVault  Action = "destination.manage"
@@ -34,7 +36,7 @@ const (
 func Actions() []Action {
 	return []Action{
 		ViewFleet, ViewSite, ViewRuns, StartBackup, CancelRun, ViewHosts, ManageHosts, ManageSites,
-		ViewTenants, ManageTenant, ManagePeople, ViewQueue, ManageVault, RestoreCopy,
+		ViewTenants, ManageTenant, ViewPeople, InvitePeople, ManagePeople, ViewQueue, ManageVault, RestoreCopy,
 	}
 }
 
@@ -119,11 +121,36 @@ var table = map[Action]allowed{
 	ManageSites:  {staff: operating},
 	ViewTenants:  {staff: allStaff},
 	ManageTenant: {staff: operating},
+	ViewPeople:   {staff: allStaff, member: []tenant.Role{tenant.Admin}},
+	InvitePeople: {staff: helping, member: []tenant.Role{tenant.Admin}},
 	ManagePeople: {staff: []tenant.StaffRole{tenant.Owner}},
 	ViewQueue:    {staff: allStaff},
 	ManageVault:  {staff: operating},
 	RestoreCopy:  {staff: operating},
 }
+
+// says is what each action is, in words, for the printed table.
+var says = map[Action]string{
+	ViewFleet:    "see the list of sites",
+	ViewSite:     "see a site, its copies and its events",
+	ViewRuns:     "see runs",
+	StartBackup:  "start a backup now",
+	CancelRun:    "cancel a run",
+	ViewHosts:    "see hosts",
+	ManageHosts:  "add, enrol and revoke hosts",
+	ManageSites:  "add and move sites",
+	ViewTenants:  "see the customer organisations",
+	ManageTenant: "add and change customer organisations",
+	ViewPeople:   "see who may sign in",
+	InvitePeople: "invite people into a customer organisation, and remove them",
+	ManagePeople: "invite staff, change roles, disable accounts, reset factors",
+	ViewQueue:    "see the queue",
+	ManageVault:  "add and change destinations",
+	RestoreCopy:  "fetch and restore a copy",
+}
+
+// Says tells in a few words what the action is.
+func (a Action) Says() string { return says[a] }
 
 // Check tells whether actor may do action on the rows of the tenant in
 // question; none means every tenant's rows, which is staff's alone. A refusal
