@@ -145,7 +145,15 @@ type SiteProps struct {
 	Problems   []Problem // worst first
 	Basis      string    // when there is no problem: what that is based on
 	Backup     *BackupForm
+	Protect    *ProtectForm // "Protect before a change", beside Backup
+	Brakes     []Brake
+	RPO        []RPOLine
+	Kept       *KeptProps // nil before a policy counts anything
+	Ruler      *RulerProps
+	Calendar   *CalendarProps
+	Policy     *SitePolicy
 	Copies     []CopyGroup
+	Bin        *BinProps
 	Runs       []RunRow
 	RunsHref   string
 	Facts      []ui.Fact
@@ -207,7 +215,12 @@ type CopyRow struct {
 	Count  ui.Amount
 	Size   ui.Amount
 	Stored ui.Amount
-	Sealed bool // also kept as a plain sealed file
+	Sealed bool     // also kept as a plain sealed file
+	ID     string   // a short word for the page's anchors, optional
+	Tiers  []string // the tiers it serves: "daily", "weekly"
+	Why    []string // why it is kept: "newest 7 daily", "the first copy"
+	Keep   Keeping
+	Acts   *CopyActs
 }
 
 // ExcludedRow is a folder that no data copy holds.
