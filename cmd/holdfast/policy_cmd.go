@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -133,8 +131,8 @@ func printSimulation(w io.Writer, r policy.Result) error {
 	rows := [][]string{{"KIND", "TAKEN (UTC)", "KEPT AS"}}
 	for _, k := range r.Copies {
 		as := make([]string, 0, len(k.Tiers))
-		for _, tier := range slices.Sorted(maps.Keys(k.Tiers)) {
-			as = append(as, string(tier)+" "+k.Tiers[tier].String())
+		for _, served := range k.Tiers {
+			as = append(as, string(served.Tier)+" "+served.Slot.String())
 		}
 		rows = append(rows, []string{string(k.Kind), k.At.Format(time.RFC3339), strings.Join(as, ", ")})
 	}

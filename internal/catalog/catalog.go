@@ -18,28 +18,34 @@ const (
 	Good       State = "good"       // whole
 	Incomplete State = "incomplete" // stored, but lacks what its problems name
 	Damaged    State = "damaged"    // verification found bytes that are not what was stored
+	Deleting   State = "deleting"   // its storage is being deleted; it cannot be taken back
 	Gone       State = "gone"       // deleted from storage
 )
 
 // States are all states.
-func States() []State { return []State{Good, Incomplete, Damaged, Gone} }
+func States() []State { return []State{Good, Incomplete, Damaged, Deleting, Gone} }
+
+// Usable tells whether a restore may read a copy in this state.
+func (s State) Usable() bool { return s == Good || s == Incomplete }
 
 // Verb is what happens to a copy.
 type Verb string
 
 // The verbs.
 const (
-	FindDamage Verb = "find_damage"
-	Delete     Verb = "delete"
+	FindDamage Verb = "find_damage" // verification found wrong bytes
+	Discard    Verb = "discard"     // deletion from storage begins
+	Delete     Verb = "delete"      // deletion from storage has ended
 )
 
 // Verbs are all verbs.
-func Verbs() []Verb { return []Verb{FindDamage, Delete} }
+func Verbs() []Verb { return []Verb{FindDamage, Discard, Delete} }
 
 var table = map[State]map[Verb]State{
-	Good:       {FindDamage: Damaged, Delete: Gone},
-	Incomplete: {FindDamage: Damaged, Delete: Gone},
-	Damaged:    {Delete: Gone},
+	Good:       {FindDamage: Damaged, Discard: Deleting},
+	Incomplete: {FindDamage: Damaged, Discard: Deleting},
+	Damaged:    {Discard: Deleting},
+	Deleting:   {Delete: Gone},
 }
 
 // Apply gives the state that verb leads to, or errs.Conflict.

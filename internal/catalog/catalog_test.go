@@ -12,9 +12,10 @@ import (
 func TestApply_RefusesWhatTheTableOmits(t *testing.T) {
 	t.Parallel()
 	allowed := map[catalog.State]map[catalog.Verb]catalog.State{
-		catalog.Good:       {catalog.FindDamage: catalog.Damaged, catalog.Delete: catalog.Gone},
-		catalog.Incomplete: {catalog.FindDamage: catalog.Damaged, catalog.Delete: catalog.Gone},
-		catalog.Damaged:    {catalog.Delete: catalog.Gone},
+		catalog.Good:       {catalog.FindDamage: catalog.Damaged, catalog.Discard: catalog.Deleting},
+		catalog.Incomplete: {catalog.FindDamage: catalog.Damaged, catalog.Discard: catalog.Deleting},
+		catalog.Damaged:    {catalog.Discard: catalog.Deleting},
+		catalog.Deleting:   {catalog.Delete: catalog.Gone},
 	}
 	for _, s := range catalog.States() {
 		for _, v := range catalog.Verbs() {

@@ -10,16 +10,25 @@ import (
 // Copy is what retention must know of one copy. All copies given to one call
 // are of the same site and the same kind.
 type Copy struct {
-	ID      string
-	TakenAt time.Time
-	Tiers   map[Tier]Slot // what it served; empty for none
-	Good    bool          // complete and not known to be damaged
-	Initial bool          // taken because the site had none
+	ID        string
+	TakenAt   time.Time
+	StartedAt time.Time // when its run started; zero: when it was taken
+	Tiers     Tiers     // what it served; empty for none
+	Good      bool      // complete and not known to be damaged
+	Initial   bool      // taken because the site had none
 
 	ProtectedUntil time.Time // zero: not protected
 	Pinned         bool
 	LegalHold      bool
 	InUse          bool // by a restore, a drill or a mirror
+}
+
+// Start gives when the copy's run started, which decides what it served.
+func (c Copy) Start() time.Time {
+	if c.StartedAt.IsZero() {
+		return c.TakenAt
+	}
+	return c.StartedAt
 }
 
 // Reason says why a copy is not deleted.
@@ -81,7 +90,7 @@ func Retain(p Policy, kind backup.Kind, copies []Copy, now time.Time, alarms Ala
 		left := r.Keep
 		for i := len(out) - 1; i >= 0 && left > 0; i-- {
 			c := out[i].Copy
-			if _, serves := c.Tiers[r.Tier]; serves && counts(c, now) {
+			if _, serves := c.Tiers.Get(r.Tier); serves && counts(c, now) {
 				out[i].Tiers = append(out[i].Tiers, r.Tier)
 				left--
 			}
@@ -104,7 +113,7 @@ func counts(c Copy, now time.Time) bool { return c.Good && !c.TakenAt.After(now)
 func firstDaily(rules []Rule, copies []Copy, now time.Time) bool {
 	daily := slices.ContainsFunc(rules, func(r Rule) bool { return r.Tier == Daily })
 	return slices.ContainsFunc(copies, func(c Copy) bool {
-		_, serves := c.Tiers[Daily]
+		_, serves := c.Tiers.Get(Daily)
 		return counts(c, now) && (serves || !daily && len(c.Tiers) > 0)
 	})
 }
@@ -128,4 +137,31 @@ func reasons(v Verdict, now time.Time, alarms Alarms, established, newerGood boo
 	add(alarms.Tamper, ByTamper)
 	add(!newerGood, ByLast)
 	return out
+}
+
+// Words says a reason in a short phrase, for a person.
+func (r Reason) Words() string {
+	switch r {
+	case ByRule:
+		return "a rule keeps it"
+	case ByProtection:
+		return "protected until its date"
+	case ByInitial:
+		return "the first copy, until a daily one exists"
+	case ByPin:
+		return "pinned by staff"
+	case ByHold:
+		return "under a legal hold"
+	case ByUse:
+		return "in use by a restore, a drill or a mirror"
+	case ByFuture:
+		return "dated in the future"
+	case ByClock:
+		return "a clock jumped, so that dates cannot be trusted"
+	case ByTamper:
+		return "the site is under a tamper alarm"
+	case ByLast:
+		return "no newer good copy exists"
+	}
+	return string(r)
 }

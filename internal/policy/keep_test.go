@@ -64,7 +64,7 @@ func TestRetain_NeverFewerGoodCopiesThanARuleKeeps(t *testing.T) {
 		for _, rule := range p.Of(backup.Data) {
 			good := func(list []policy.Copy) (ids []string) {
 				for _, c := range list {
-					if _, ok := c.Tiers[rule.Tier]; ok && c.Good {
+					if _, ok := c.Tiers.Get(rule.Tier); ok && c.Good {
 						ids = append(ids, c.ID)
 					}
 				}
@@ -85,7 +85,7 @@ func TestRetain_BrakeSaysWhy(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	old := policy.Copy{ID: "old", TakenAt: now.AddDate(-1, 0, 0), Good: true}
-	newer := policy.Copy{ID: "new", TakenAt: now.Add(-time.Hour), Good: true, Tiers: map[policy.Tier]policy.Slot{policy.Daily: {}}}
+	newer := policy.Copy{ID: "new", TakenAt: now.Add(-time.Hour), Good: true, Tiers: policy.Tiers{{Tier: policy.Daily}}}
 	with := func(c policy.Copy, fn func(*policy.Copy)) policy.Copy { fn(&c); return c }
 	for name, c := range map[string]struct {
 		old    policy.Copy
@@ -123,7 +123,7 @@ func TestRetain_BrakeSaysWhy(t *testing.T) {
 func TestRetain_AWrongClockPushesNoGoodCopyOut(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	daily := map[policy.Tier]policy.Slot{policy.Daily: {}}
+	daily := policy.Tiers{{Tier: policy.Daily}}
 	var copies []policy.Copy
 	for i := range 7 {
 		copies = append(copies, policy.Copy{ID: "good" + strconv.Itoa(i), TakenAt: now.AddDate(0, 0, -i), Good: true, Tiers: daily})

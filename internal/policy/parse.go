@@ -108,7 +108,7 @@ func below(at, name string) string {
 
 func readPolicy(tree any) (Policy, error) {
 	var p Policy
-	o, err := objectOf("policy", tree, "name", "night", "rules")
+	o, err := objectOf("policy", tree, "name", "night", "window", "grace", "rules")
 	if err != nil {
 		return p, err
 	}
@@ -126,8 +126,29 @@ func readPolicy(tree any) (Policy, error) {
 	if !ok {
 		return p, errs.Field("rules", "is missing")
 	}
-	p.Rules, err = listOf("rules", v, readRule)
-	return p, err
+	if p.Rules, err = listOf("rules", v, readRule); err != nil {
+		return p, err
+	}
+	return p, p.readSpans(o)
+}
+
+// readSpans reads the window and the grace. A window that is left out is the
+// usual one, or half the shortest distance between a rule's times of day
+// where that does not fit.
+func (p *Policy) readSpans(o map[string]any) (err error) {
+	p.Window, p.Grace = DefaultWindow, DefaultGrace
+	if closest, _ := p.closest(); closest <= p.Window {
+		p.Window = (closest / 2).Truncate(time.Minute)
+	}
+	if v, ok := o["window"]; ok {
+		if p.Window, err = spanOf("window", v); err != nil {
+			return err
+		}
+	}
+	if v, ok := o["grace"]; ok {
+		p.Grace, err = spanOf("grace", v)
+	}
+	return err
 }
 
 func readRule(at string, v any) (Rule, error) {
@@ -245,6 +266,14 @@ func timeOf(at string, v any) (TimeOfDay, error) {
 		return 0, errs.Field(at, "must be a time of day, like \"04:00\"")
 	}
 	return ParseTimeOfDay(at, s)
+}
+
+func spanOf(at string, v any) (time.Duration, error) {
+	s, err := text(at, v)
+	if err != nil {
+		return 0, errs.Field(at, "must be hours and minutes, like \"01:30\"")
+	}
+	return ParseHoursMinutes(at, s)
 }
 
 func weekday(at string, v any) (time.Weekday, error) {

@@ -54,8 +54,22 @@ func (r Rule) Key() Key { return Key{r.Kind, r.Tier} }
 type Policy struct {
 	Name  string
 	Night TimeOfDay // when rules run that name no time
+
+	// Window is the time after a due instant over which the starts of all
+	// sites are spread. It never changes which slots a copy serves.
+	Window time.Duration
+	// Grace is how long after the window a slot may still be owed before it
+	// is late.
+	Grace time.Duration
+
 	Rules []Rule
 }
+
+// The window and the grace of a policy that names none.
+const (
+	DefaultWindow = 90 * time.Minute
+	DefaultGrace  = 2 * time.Hour
+)
 
 // Of gives the rules of one kind, in the policy's order, with the night
 // written into those that name no time.
@@ -77,7 +91,9 @@ func (p Policy) Of(kind backup.Kind) []Rule {
 func Default() Policy {
 	first := Schedule{Days: []int{1}}
 	return Policy{
-		Name: "published",
+		Name:   "published",
+		Window: DefaultWindow,
+		Grace:  DefaultGrace,
 		Rules: []Rule{
 			{Kind: backup.Database, Tier: Daily, Keep: 7},
 			{Kind: backup.Database, Tier: Weekly, Keep: 5, Schedule: Schedule{Weekdays: []time.Weekday{time.Friday}}},

@@ -14,9 +14,9 @@ type Outage struct{ From, To time.Time }
 
 // KeptCopy is a copy that a simulation still keeps.
 type KeptCopy struct {
-	Kind  backup.Kind   `json:"kind"`
-	At    time.Time     `json:"at"`
-	Tiers map[Tier]Slot `json:"tiers"` // the rules that keep it, with the slot it served
+	Kind  backup.Kind `json:"kind"`
+	At    time.Time   `json:"at"`
+	Tiers Tiers       `json:"tiers"` // the rules that keep it, with the slot it served
 }
 
 // Result is what a simulation prints.
@@ -123,17 +123,17 @@ func (s *Simulation) run(p Policy, kind backup.Kind, zone *time.Location, start 
 	s.Missed = append(s.Missed, served.Missed...)
 	s.Kept = append(s.Kept, KeptCopy{Kind: kind, At: start, Tiers: served.Tiers})
 	for _, r := range p.Of(kind) {
-		if _, ok := served.Tiers[r.Tier]; !ok {
+		if _, ok := served.Tiers.Get(r.Tier); !ok {
 			continue
 		}
 		left := r.Keep
 		for i := len(s.Kept) - 1; i >= 0; i-- {
-			c := s.Kept[i]
-			if _, ok := c.Tiers[r.Tier]; !ok || c.Kind != kind {
+			c := &s.Kept[i]
+			if _, ok := c.Tiers.Get(r.Tier); !ok || c.Kind != kind {
 				continue
 			}
 			if left--; left < 0 {
-				delete(c.Tiers, r.Tier)
+				c.Tiers = c.Tiers.Without(r.Tier)
 			}
 		}
 	}

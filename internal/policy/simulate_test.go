@@ -96,7 +96,7 @@ func TestSimulate_GivesTheWorkedExamples(t *testing.T) {
 
 // random gives a policy and outages that a person could have written.
 func random(r *rand.Rand, from, to time.Time) (policy.Policy, []policy.Outage) {
-	p := policy.Policy{Name: "random", Night: policy.TimeOfDay(r.IntN(24 * 60))}
+	p := policy.Policy{Name: "random", Night: policy.TimeOfDay(r.IntN(24 * 60)), Grace: policy.DefaultGrace}
 	for _, kind := range backup.Kinds() {
 		for i, tier := range []policy.Tier{policy.Hourly, policy.Daily, policy.Weekly, policy.Monthly}[:1+r.IntN(4)] {
 			rule := policy.Rule{Kind: kind, Tier: tier, Keep: 1 + r.IntN(9)}
@@ -167,7 +167,7 @@ func settledOnce(t *testing.T, seed uint64, p policy.Policy, tz *time.Location, 
 		for _, rule := range p.Of(kind) {
 			seen := map[policy.Slot]int{}
 			for _, c := range s.Kept {
-				if slot, ok := c.Tiers[rule.Tier]; ok && c.Kind == kind {
+				if slot, ok := c.Tiers.Get(rule.Tier); ok && c.Kind == kind {
 					seen[slot]++
 				}
 			}

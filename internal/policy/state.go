@@ -34,6 +34,17 @@ func (s State) Adopt(p Policy, from time.Time) State {
 	return next
 }
 
+// BeginKind is Begin for a state that holds one kind only, like the row that a
+// planner keeps of a site and a kind.
+func BeginKind(p Policy, kind backup.Kind, from time.Time) State {
+	return AdoptKind(p, kind, State{}, from)
+}
+
+// AdoptKind is Adopt for one kind: what s knows of other kinds is left out.
+func AdoptKind(p Policy, kind backup.Kind, s State, from time.Time) State {
+	return s.Adopt(Policy{Rules: p.Of(kind)}, from)
+}
+
 // Settled gives the instant through which a rule's slots are settled, false
 // for a rule that the state does not know.
 func (s State) Settled(k Key) (time.Time, bool) {
@@ -81,19 +92,22 @@ func (s State) NextRun(p Policy, kind backup.Kind, zone *time.Location) (time.Ti
 
 // Served is what one successful run settles.
 type Served struct {
-	Tiers  map[Tier]Slot // the newest owed slot of each rule; empty for none
-	Missed []Ruling      // the older ones
+	Tiers  Tiers    // the newest owed slot of each rule; empty for none
+	Missed []Ruling // the older ones
 }
 
 // Serve gives what a run of the kind that started at start and succeeded
 // settles, and the state after it. A failed run settles nothing: do not call.
 // A run that starts before one that was already counted settles nothing more.
+// Slots are settled through start, so that a start that lies ahead would
+// settle slots that are not due yet: whoever has the instant from a clock that
+// may be wrong calls ServeAt.
 func (s State) Serve(p Policy, kind backup.Kind, zone *time.Location, start time.Time) (Served, State) {
 	next := State{settled: make(map[Key]time.Time, len(s.settled))}
 	for k, at := range s.settled {
 		next.settled[k] = at
 	}
-	out := Served{Tiers: map[Tier]Slot{}}
+	out := Served{Tiers: Tiers{}}
 	for _, r := range p.Of(kind) {
 		at, ok := s.settled[r.Key()]
 		if !ok || !start.After(at) {
@@ -105,7 +119,7 @@ func (s State) Serve(p Policy, kind backup.Kind, zone *time.Location, start time
 			continue
 		}
 		newest := slices.MaxFunc(owed, func(a, b Occurrence) int { return a.Slot.Compare(b.Slot) }).Slot
-		out.Tiers[r.Tier] = newest
+		out.Tiers = out.Tiers.With(r.Tier, newest)
 		for _, o := range owed {
 			if o.Slot != newest {
 				out.Missed = append(out.Missed, Ruling{kind, r.Tier, o.Slot})
@@ -113,6 +127,37 @@ func (s State) Serve(p Policy, kind backup.Kind, zone *time.Location, start time
 		}
 	}
 	return out, next
+}
+
+// Tolerance is how far ahead of now an instant may lie, because two clocks
+// differ a little, before it is held to be wrong.
+const Tolerance = 5 * time.Minute
+
+// ServeAt is Serve for a start that another clock told: one that lies more
+// than Tolerance after now is wrong, and the run counts as started at now.
+func (s State) ServeAt(p Policy, kind backup.Kind, zone *time.Location, start, now time.Time) (Served, State) {
+	if start.After(now.Add(Tolerance)) {
+		start = now
+	}
+	return s.Serve(p, kind, zone, start)
+}
+
+// Rewind repairs the state after a clock had jumped ahead: rules that are
+// settled through more than Tolerance after now go back to the instant to, or
+// to now if that is earlier. Slots due since then are open, so that the jump
+// costs none; give when the newest run before the jump started.
+func (s State) Rewind(now, to time.Time) State {
+	if to.After(now) {
+		to = now
+	}
+	next := State{settled: make(map[Key]time.Time, len(s.settled))}
+	for k, at := range s.settled {
+		if at.After(now.Add(Tolerance)) {
+			at = to.UTC()
+		}
+		next.settled[k] = at
+	}
+	return next
 }
 
 // MarshalJSON writes {"kind": {"tier": instant}}.

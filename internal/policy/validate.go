@@ -15,6 +15,10 @@ import (
 const (
 	maxRules = 64
 	maxKeep  = 10_000
+
+	maxWindow = 12 * time.Hour
+	minGrace  = 5 * time.Minute
+	maxGrace  = 72 * time.Hour
 )
 
 var tierName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
@@ -47,7 +51,46 @@ func (p Policy) Validate() error {
 			return errs.Field("rules", "no rule is of kind %s; a restore needs both kinds", kind)
 		}
 	}
+	return p.validateSpans()
+}
+
+func (p Policy) validateSpans() error {
+	for _, s := range []struct {
+		key       string
+		span      time.Duration
+		low, high time.Duration
+	}{{"window", p.Window, 0, maxWindow}, {"grace", p.Grace, minGrace, maxGrace}} {
+		if s.span < s.low || s.span > s.high {
+			return errs.Field(s.key, "%s must be from %s to %s hours", HoursMinutes(s.span), HoursMinutes(s.low), HoursMinutes(s.high))
+		}
+		if s.span%time.Minute != 0 {
+			return errs.Field(s.key, "%s must be whole minutes", s.span)
+		}
+	}
+	if closest, i := p.closest(); p.Window >= closest {
+		return errs.Field("window", "%s must be shorter than %s, the shortest time between two slots of rules[%d]: a site that starts late in the window would miss one",
+			HoursMinutes(p.Window), HoursMinutes(closest), i)
+	}
 	return nil
+}
+
+// closest gives the shortest distance between two times of day of one rule,
+// across midnight too, and the rule's place.
+func (p Policy) closest() (time.Duration, int) {
+	best, rule := TimeOfDay(24*60), 0
+	for i, r := range p.Rules {
+		at := slices.Sorted(slices.Values(r.Schedule.At))
+		for j, t := range at {
+			next := at[(j+1)%len(at)]
+			if j == len(at)-1 {
+				next += 24 * 60
+			}
+			if next-t < best {
+				best, rule = next-t, i
+			}
+		}
+	}
+	return time.Duration(best) * time.Minute, rule
 }
 
 func (r Rule) validate(at string) error {
@@ -136,4 +179,26 @@ func ParseTimeOfDay(field, s string) (TimeOfDay, error) {
 		return 0, errs.Field(field, "%q is not a time of day, from 00:00 to 23:59", s)
 	}
 	return TimeOfDay(t.Hour()*60 + t.Minute()), nil
+}
+
+// HoursMinutes writes a duration as hours and minutes, like 01:30 or 72:00.
+func HoursMinutes(d time.Duration) string {
+	sign := ""
+	if d < 0 {
+		sign, d = "-", -d
+	}
+	return fmt.Sprintf("%s%02d:%02d", sign, int64(d/time.Hour), int64(d%time.Hour/time.Minute))
+}
+
+// ParseHoursMinutes reads the form that HoursMinutes writes, two digits each
+// and no sign. The error is an errs.Field about field.
+func ParseHoursMinutes(field, s string) (time.Duration, error) {
+	if len(s) == 5 && s[2] == ':' {
+		hours, err := strconv.ParseUint(s[:2], 10, 8)
+		minutes, err2 := strconv.ParseUint(s[3:], 10, 8)
+		if err == nil && err2 == nil && minutes < 60 {
+			return time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute, nil //nolint:gosec // both are below 100
+		}
+	}
+	return 0, errs.Field(field, "%q is not hours and minutes, like 01:30", s)
 }

@@ -36,10 +36,12 @@ func (p Policy) MarshalJSON() ([]byte, error) {
 		rules = append(rules, f)
 	}
 	return json.Marshal(struct {
-		Name  string     `json:"name"`
-		Night string     `json:"night"`
-		Rules []ruleForm `json:"rules"`
-	}{p.Name, p.Night.String(), rules})
+		Name   string     `json:"name"`
+		Night  string     `json:"night"`
+		Window string     `json:"window"`
+		Grace  string     `json:"grace"`
+		Rules  []ruleForm `json:"rules"`
+	}{p.Name, p.Night.String(), HoursMinutes(p.Window), HoursMinutes(p.Grace), rules})
 }
 
 // UnmarshalJSON reads a policy file as Parse does.
