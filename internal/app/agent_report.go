@@ -329,7 +329,7 @@ func insertCopy(ctx context.Context, tx *store.Tx, row dbq.Run, c *agentproto.Co
 		TenantID: row.TenantID, ID: made, SiteID: row.SiteID, RepositoryID: repo.ID, RunID: row.ID, Fence: *row.Fence, Kind: row.Kind, State: state,
 		Snapshot: c.Snapshot, Manifest: c.Manifest, TakenAt: c.TakenAt.UTC(), FinishedAt: tx.Now, Seconds: c.Seconds, Files: c.Files, Bytes: c.Bytes,
 		StoredBytes: c.StoredBytes, Sha256: c.SHA256, RowTotal: rows, TableTotal: int32(len(c.Tables)), Vanished: c.Vanished, Details: details, //nolint:gosec // at most 20,000
-		LocalMonth: catalog.LocalMonth(c.TakenAt, zone),
+		LocalMonth: catalog.LocalMonth(c.TakenAt, zone), Tiers: []byte("{}"),
 	})
 }
 

@@ -34,7 +34,7 @@ func (s Sessions) FindCtx(ctx context.Context, token string) (data []byte, found
 // CommitCtx saves a session's data.
 func (s Sessions) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	return s.App.system(ctx, "session", func(ctx context.Context, tx *store.Tx) error {
-		return tx.SaveSession(ctx, dbq.SaveSessionParams{TokenHash: seal.Hash(token), Data: data, ExpiresAt: expiry})
+		return tx.SaveSession(ctx, dbq.SaveSessionParams{TokenHash: seal.Hash(token), Data: data, ExpiresAt: expiry, Now: tx.Now})
 	})
 }
 

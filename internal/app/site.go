@@ -126,7 +126,7 @@ func (a *App) ViewSite(ctx context.Context, who authz.Actor, ref string) (SiteVi
 		if v.Site, err = tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: of, ID: sid}); err != nil {
 			return err
 		}
-		if v.Copies, err = tx.CopiesOfSite(ctx, dbq.CopiesOfSiteParams{TenantID: of, SiteID: sid, Limit: 500}); err != nil {
+		if v.Copies, err = tx.CopiesOfSite(ctx, dbq.CopiesOfSiteParams{TenantID: of, SiteID: sid, Limit: 500, Now: tx.Now}); err != nil {
 			return err
 		}
 		if v.Runs, err = tx.RunsOfSite(ctx, dbq.RunsOfSiteParams{TenantID: of, SiteID: sid, Limit: 50}); err != nil {

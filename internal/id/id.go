@@ -24,6 +24,12 @@ type (
 	eventKind       struct{}
 	enrolmentKind   struct{}
 	taskKind        struct{}
+	sessionKind     struct{}
+	passkeyKind     struct{}
+	invitationKind  struct{}
+	mailKind        struct{}
+	policyKind      struct{}
+	useKind         struct{}
 )
 
 // The typed identifiers.
@@ -40,6 +46,12 @@ type (
 	Event       = ID[eventKind]
 	Enrolment   = ID[enrolmentKind]
 	Task        = ID[taskKind]
+	Session     = ID[sessionKind]
+	Passkey     = ID[passkeyKind]
+	Invitation  = ID[invitationKind]
+	Mail        = ID[mailKind]
+	Policy      = ID[policyKind]
+	Use         = ID[useKind]
 )
 
 // ID is a UUIDv7 of one kind. The zero value means "none".

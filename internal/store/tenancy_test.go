@@ -34,6 +34,10 @@ type victim struct {
 	run         id.Run
 	copy        id.Copy
 	task        id.Task
+	policy      id.Policy
+	use         id.Use
+	invitation  id.Invitation
+	mail        id.Mail
 	fence       int64
 	instance    uuid.UUID
 }
@@ -43,15 +47,20 @@ func seed(t *testing.T, s *store.Store, slug string) victim {
 	v := victim{
 		tenant: id.New[id.Tenant](), account: id.New[id.Account](), host: id.New[id.Host](), destination: id.New[id.Destination](),
 		site: id.New[id.Site](), repository: id.New[id.Repository](), run: id.New[id.Run](), copy: id.New[id.Copy](), task: id.New[id.Task](),
-		instance: uuid.New(),
+		instance: uuid.New(), invitation: id.New[id.Invitation](), mail: id.New[id.Mail](), policy: id.New[id.Policy](), use: id.New[id.Use](),
 	}
+	role := tenant.Admin
 	err := s.Tx(t.Context(), authz.System("test"), func(ctx context.Context, tx *store.Tx) error {
 		steps := []error{
 			tx.InsertTenant(ctx, dbq.InsertTenantParams{ID: v.tenant, Name: slug, Slug: slug, CreatedAt: tx.Now}),
 			tx.InsertAccount(ctx, dbq.InsertAccountParams{ID: v.account, Email: slug + "@x.example", Name: slug, PasswordHash: "x", CreatedAt: tx.Now}),
 			tx.InsertMember(ctx, dbq.InsertMemberParams{TenantID: v.tenant, ID: id.New[id.Member](), AccountID: v.account, Role: tenant.Admin, CreatedAt: tx.Now}),
+			tx.InsertInvitation(ctx, dbq.InsertInvitationParams{ID: v.invitation, TenantID: v.tenant, Email: slug + "@y.example", Role: &role, TokenHash: []byte(slug), InvitedBy: slug, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(time.Hour)}),
+			tx.InsertMail(ctx, dbq.InsertMailParams{ID: v.mail, TenantID: v.tenant, Kind: dbq.MailKindInvitation, Recipient: slug + "@y.example", Words: []byte("{}"), CreatedAt: tx.Now}),
 			tx.InsertHost(ctx, dbq.InsertHostParams{ID: v.host, Name: slug, MaxRuns: 2, CreatedAt: tx.Now}),
 			tx.InsertDestination(ctx, dbq.InsertDestinationParams{ID: v.destination, Name: slug, Kind: "filesystem", ConfigSealed: []byte{1}, CreatedAt: tx.Now}),
+			tx.InsertPolicy(ctx, dbq.InsertPolicyParams{ID: v.policy, Name: slug, CreatedAt: tx.Now}),
+			tx.InsertPolicyVersion(ctx, dbq.InsertPolicyVersionParams{PolicyID: v.policy, Version: 1, Body: []byte("{}"), Actor: slug, CreatedAt: tx.Now}),
 			tx.InsertSite(ctx, dbq.InsertSiteParams{TenantID: v.tenant, ID: v.site, HostID: v.host, DestinationID: v.destination, Name: slug + ".example", CodeDir: "/srv/" + slug, TimeZone: "UTC", CreatedAt: tx.Now}),
 			tx.InsertRepository(ctx, dbq.InsertRepositoryParams{TenantID: v.tenant, ID: v.repository, SiteID: v.site, Kind: backup.Data, DestinationID: v.destination, Name: slug + "/data", PasswordSealed: []byte{1}, CreatedAt: tx.Now}),
 			tx.InsertRun(ctx, dbq.InsertRunParams{TenantID: v.tenant, ID: v.run, SiteID: v.site, HostID: v.host, Kind: backup.Data, Reason: backup.Manual, Priority: 1, MaxAttempts: 3, NotBefore: tx.Now.Add(-time.Hour)}),
@@ -69,7 +78,10 @@ func seed(t *testing.T, s *store.Store, slug string) victim {
 		}
 		v.fence = *r.Fence
 		return errors.Join(
-			tx.InsertCopy(ctx, dbq.InsertCopyParams{TenantID: v.tenant, ID: v.copy, SiteID: v.site, RepositoryID: v.repository, RunID: v.run, Fence: v.fence, Kind: backup.Data, State: catalog.Good, Snapshot: "s", Manifest: []byte("{}"), TakenAt: tx.Now, FinishedAt: tx.Now, Details: []byte("{}"), LocalMonth: "2026-01"}),
+			tx.InsertCopy(ctx, dbq.InsertCopyParams{TenantID: v.tenant, ID: v.copy, SiteID: v.site, RepositoryID: v.repository, RunID: v.run, Fence: v.fence, Kind: backup.Data, State: catalog.Good, Snapshot: "s", Manifest: []byte("{}"), TakenAt: tx.Now, FinishedAt: tx.Now, Details: []byte("{}"), LocalMonth: "2026-01", Tiers: []byte("{}")}),
+			tx.InsertSchedule(ctx, dbq.InsertScheduleParams{TenantID: v.tenant, SiteID: v.site, Kind: backup.Data, State: []byte("{}"), Begun: []byte("{}"), RegisteredAt: tx.Now, PolicyID: v.policy}),
+			tx.InsertMissed(ctx, dbq.InsertMissedParams{TenantID: v.tenant, SiteID: v.site, Kind: backup.Data, MissedAt: tx.Now, Tiers: []string{"daily"}, Slots: []string{"2026-01-01T00:00"}}),
+			tx.InsertCopyUse(ctx, dbq.InsertCopyUseParams{TenantID: v.tenant, ID: v.use, CopyID: v.copy, UsedBy: "drill", Since: tx.Now, ExpiresAt: tx.Now.Add(time.Hour)}),
 			tx.InsertTask(ctx, dbq.InsertTaskParams{TenantID: v.tenant, ID: v.task, SiteID: v.site, DestinationID: v.destination, RepositoryID: v.repository, Kind: dbq.TaskKindVerifyCopy, NotBefore: tx.Now, CopyID: v.copy}),
 			tx.Event(ctx, "seeded", store.Subject{Kind: "site", Tenant: v.tenant, Site: v.site}, nil),
 		)
@@ -101,6 +113,29 @@ func (v victim) fill(p reflect.Value, slug string) {
 		*x = v.copy
 	case *id.Task:
 		*x = v.task
+	case *id.Policy:
+		*x = v.policy
+	case *id.Use:
+		*x = v.use
+	case *[]string:
+		*x = []string{"daily"}
+	case *[]pgtype.UUID:
+		*x = []pgtype.UUID{{Bytes: v.copy.UUID(), Valid: true}}
+	case *id.Invitation:
+		*x = v.invitation
+	case *id.Mail:
+		*x = v.mail
+	case *id.Session:
+		*x = id.New[id.Session]()
+	case *id.Passkey:
+		*x = id.New[id.Passkey]()
+	case *dbq.MailKind:
+		*x = dbq.MailKindInvitation
+	case *dbq.LinkPurpose:
+		*x = dbq.LinkPurposeReset
+	case **tenant.Role:
+		role := tenant.Admin
+		*x = &role
 	case *id.Member:
 		*x = id.New[id.Member]()
 	case *id.Enrolment:
@@ -244,7 +279,7 @@ func fingerprint(t *testing.T, url string, of id.Tenant) string {
 	t.Helper()
 	c := connect(t, url)
 	var out []string
-	for _, table := range []string{"member", "site", "repository", "run", "copy", "keeper_task", "event"} {
+	for _, table := range []string{"member", "site", "repository", "run", "copy", "keeper_task", "event", "schedule", "missed_slot", "copy_use", "invitation", "mail_outbox"} {
 		var n int
 		var sum *string
 		err := c.QueryRow(t.Context(), "SELECT count(*), md5(string_agg(x::text, '|' ORDER BY x::text)) FROM "+table+" x WHERE tenant_id = $1", of.String()).Scan(&n, &sum)
@@ -262,7 +297,7 @@ func TestTenantRole_WithoutATenantSeesNoRow(t *testing.T) {
 	s, url := migrated(t)
 	seed(t, s, "someone")
 	c := connect(t, url)
-	for _, table := range []string{"tenant", "member", "site", "run", "event"} {
+	for _, table := range []string{"tenant", "member", "site", "run", "event", "account", "invitation"} {
 		if _, err := c.Exec(t.Context(), "SET ROLE holdfast_tenant"); err != nil {
 			t.Fatal(err)
 		}
@@ -271,9 +306,12 @@ func TestTenantRole_WithoutATenantSeesNoRow(t *testing.T) {
 			t.Errorf("%s: %d rows, %v", table, n, err)
 		}
 	}
-	for _, table := range []string{"repository", "keeper_task", "account", "host", "destination", "web_session", "river.river_job"} {
+	for _, table := range []string{"repository", "keeper_task", "host", "destination", "web_session", "mail_outbox", "account_totp", "link_token", "river.river_job"} {
 		if _, err := c.Exec(t.Context(), "SELECT count(*) FROM "+table); err == nil {
 			t.Errorf("a customer's role may read %s", table)
 		}
+	}
+	if _, err := c.Exec(t.Context(), "SELECT password_hash FROM account"); err == nil {
+		t.Error("a customer's role may read passwords' hashes")
 	}
 }

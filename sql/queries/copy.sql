@@ -1,15 +1,17 @@
 -- name: InsertCopy :exec
 INSERT INTO copy (tenant_id, id, site_id, repository_id, run_id, fence, kind, state, snapshot, manifest, taken_at, finished_at, seconds,
-  files, bytes, stored_bytes, sha256, row_total, table_total, vanished, details, local_month)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22);
+  files, bytes, stored_bytes, sha256, row_total, table_total, vanished, details, local_month,
+  tiers, started_at, initial, protected_until, protected_why, fingerprint)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28);
 
 -- name: CopyOfRun :one
 SELECT id, fence FROM copy WHERE tenant_id = $1 AND run_id = $2;
 
 -- name: CopiesOfSite :many
-SELECT tenant_id, id, site_id, run_id, kind, state, taken_at, finished_at, seconds, files, bytes, stored_bytes, sha256, row_total, table_total,
-  vanished, details, local_month, sealed_name, verified_at
-FROM copy WHERE tenant_id = $1 AND site_id = $2 AND state <> 'gone' ORDER BY taken_at DESC, kind LIMIT $3;
+SELECT c.tenant_id, c.id, c.site_id, c.run_id, c.kind, c.state, c.taken_at, c.finished_at, c.seconds, c.files, c.bytes, c.stored_bytes, c.sha256, c.row_total, c.table_total,
+  c.vanished, c.details, c.local_month, c.sealed_name, c.verified_at, c.tiers, c.started_at, c.initial, c.protected_until, c.protected_why, c.pinned, c.legal_hold, c.binned_at,
+  EXISTS (SELECT 1 FROM copy_use u WHERE u.tenant_id = c.tenant_id AND u.copy_id = c.id AND u.expires_at > sqlc.arg(now)::timestamptz)::bool AS in_use
+FROM copy c WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.state <> 'gone' ORDER BY c.taken_at DESC, c.kind LIMIT $3;
 
 -- name: CopyByID :one
 SELECT * FROM copy WHERE id = $1;

@@ -1,6 +1,6 @@
 -- name: InsertRun :exec
-INSERT INTO run (tenant_id, id, site_id, host_id, kind, reason, priority, max_attempts, not_before, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9);
+INSERT INTO run (tenant_id, id, site_id, host_id, kind, reason, priority, max_attempts, not_before, created_at, protect_days, protect_why, asked_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12);
 
 -- name: RunByID :one
 SELECT * FROM run WHERE id = $1;

@@ -33,11 +33,11 @@ SELECT m.tenant_id, m.role, t.name, t.slug FROM member m JOIN tenant t ON t.id =
 WHERE m.account_id = $1 AND t.state = 'active' ORDER BY t.slug;
 
 -- name: FindSession :one
-SELECT data FROM web_session WHERE token_hash = $1 AND expires_at > $2 AND NOT ended;
+SELECT data FROM web_session WHERE token_hash = $1 AND expires_at > $2 AND NOT ended AND data <> '';
 
 -- name: SaveSession :exec
-INSERT INTO web_session (token_hash, data, expires_at) VALUES ($1, $2, $3)
-ON CONFLICT (token_hash) DO UPDATE SET data = EXCLUDED.data, expires_at = EXCLUDED.expires_at
+INSERT INTO web_session (token_hash, data, expires_at, last_seen_at) VALUES (sqlc.arg(token_hash), sqlc.arg(data), sqlc.arg(expires_at), sqlc.arg(now)::timestamptz)
+ON CONFLICT (token_hash) DO UPDATE SET data = EXCLUDED.data, expires_at = EXCLUDED.expires_at, last_seen_at = EXCLUDED.last_seen_at
 WHERE NOT web_session.ended;
 
 -- An ended session stays until it would have expired, so that a request that

@@ -51,42 +51,58 @@ func (q *Queries) CopiesInRepository(ctx context.Context, arg CopiesInRepository
 }
 
 const copiesOfSite = `-- name: CopiesOfSite :many
-SELECT tenant_id, id, site_id, run_id, kind, state, taken_at, finished_at, seconds, files, bytes, stored_bytes, sha256, row_total, table_total,
-  vanished, details, local_month, sealed_name, verified_at
-FROM copy WHERE tenant_id = $1 AND site_id = $2 AND state <> 'gone' ORDER BY taken_at DESC, kind LIMIT $3
+SELECT c.tenant_id, c.id, c.site_id, c.run_id, c.kind, c.state, c.taken_at, c.finished_at, c.seconds, c.files, c.bytes, c.stored_bytes, c.sha256, c.row_total, c.table_total,
+  c.vanished, c.details, c.local_month, c.sealed_name, c.verified_at, c.tiers, c.started_at, c.initial, c.protected_until, c.protected_why, c.pinned, c.legal_hold, c.binned_at,
+  EXISTS (SELECT 1 FROM copy_use u WHERE u.tenant_id = c.tenant_id AND u.copy_id = c.id AND u.expires_at > $4::timestamptz)::bool AS in_use
+FROM copy c WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.state <> 'gone' ORDER BY c.taken_at DESC, c.kind LIMIT $3
 `
 
 type CopiesOfSiteParams struct {
 	TenantID id.Tenant
 	SiteID   id.Site
 	Limit    int32
+	Now      time.Time
 }
 
 type CopiesOfSiteRow struct {
-	TenantID    id.Tenant
-	ID          id.Copy
-	SiteID      id.Site
-	RunID       id.Run
-	Kind        backup.Kind
-	State       catalog.State
-	TakenAt     time.Time
-	FinishedAt  time.Time
-	Seconds     float64
-	Files       int64
-	Bytes       int64
-	StoredBytes int64
-	Sha256      string
-	RowTotal    int64
-	TableTotal  int32
-	Vanished    int64
-	Details     json.RawMessage
-	LocalMonth  string
-	SealedName  string
-	VerifiedAt  *time.Time
+	TenantID       id.Tenant
+	ID             id.Copy
+	SiteID         id.Site
+	RunID          id.Run
+	Kind           backup.Kind
+	State          catalog.State
+	TakenAt        time.Time
+	FinishedAt     time.Time
+	Seconds        float64
+	Files          int64
+	Bytes          int64
+	StoredBytes    int64
+	Sha256         string
+	RowTotal       int64
+	TableTotal     int32
+	Vanished       int64
+	Details        json.RawMessage
+	LocalMonth     string
+	SealedName     string
+	VerifiedAt     *time.Time
+	Tiers          json.RawMessage
+	StartedAt      *time.Time
+	Initial        bool
+	ProtectedUntil *time.Time
+	ProtectedWhy   string
+	Pinned         string
+	LegalHold      string
+	BinnedAt       *time.Time
+	InUse          bool
 }
 
 func (q *Queries) CopiesOfSite(ctx context.Context, arg CopiesOfSiteParams) ([]CopiesOfSiteRow, error) {
-	rows, err := q.db.Query(ctx, copiesOfSite, arg.TenantID, arg.SiteID, arg.Limit)
+	rows, err := q.db.Query(ctx, copiesOfSite,
+		arg.TenantID,
+		arg.SiteID,
+		arg.Limit,
+		arg.Now,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +131,15 @@ func (q *Queries) CopiesOfSite(ctx context.Context, arg CopiesOfSiteParams) ([]C
 			&i.LocalMonth,
 			&i.SealedName,
 			&i.VerifiedAt,
+			&i.Tiers,
+			&i.StartedAt,
+			&i.Initial,
+			&i.ProtectedUntil,
+			&i.ProtectedWhy,
+			&i.Pinned,
+			&i.LegalHold,
+			&i.BinnedAt,
+			&i.InUse,
 		); err != nil {
 			return nil, err
 		}
@@ -127,7 +152,7 @@ func (q *Queries) CopiesOfSite(ctx context.Context, arg CopiesOfSiteParams) ([]C
 }
 
 const copyByID = `-- name: CopyByID :one
-SELECT tenant_id, id, site_id, repository_id, run_id, fence, kind, state, snapshot, manifest, taken_at, finished_at, seconds, files, bytes, stored_bytes, sha256, row_total, table_total, vanished, details, local_month, sealed_name, sealed_sha256, verified_at FROM copy WHERE id = $1
+SELECT tenant_id, id, site_id, repository_id, run_id, fence, kind, state, snapshot, manifest, taken_at, finished_at, seconds, files, bytes, stored_bytes, sha256, row_total, table_total, vanished, details, local_month, sealed_name, sealed_sha256, verified_at, tiers, started_at, initial, protected_until, protected_why, pinned, legal_hold, binned_at, fingerprint FROM copy WHERE id = $1
 `
 
 func (q *Queries) CopyByID(ctx context.Context, argID id.Copy) (Copy, error) {
@@ -159,6 +184,15 @@ func (q *Queries) CopyByID(ctx context.Context, argID id.Copy) (Copy, error) {
 		&i.SealedName,
 		&i.SealedSha256,
 		&i.VerifiedAt,
+		&i.Tiers,
+		&i.StartedAt,
+		&i.Initial,
+		&i.ProtectedUntil,
+		&i.ProtectedWhy,
+		&i.Pinned,
+		&i.LegalHold,
+		&i.BinnedAt,
+		&i.Fingerprint,
 	)
 	return i, err
 }
@@ -215,33 +249,40 @@ func (q *Queries) FinishTask(ctx context.Context, arg FinishTaskParams) (int64, 
 
 const insertCopy = `-- name: InsertCopy :exec
 INSERT INTO copy (tenant_id, id, site_id, repository_id, run_id, fence, kind, state, snapshot, manifest, taken_at, finished_at, seconds,
-  files, bytes, stored_bytes, sha256, row_total, table_total, vanished, details, local_month)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+  files, bytes, stored_bytes, sha256, row_total, table_total, vanished, details, local_month,
+  tiers, started_at, initial, protected_until, protected_why, fingerprint)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
 `
 
 type InsertCopyParams struct {
-	TenantID     id.Tenant
-	ID           id.Copy
-	SiteID       id.Site
-	RepositoryID id.Repository
-	RunID        id.Run
-	Fence        int64
-	Kind         backup.Kind
-	State        catalog.State
-	Snapshot     string
-	Manifest     json.RawMessage
-	TakenAt      time.Time
-	FinishedAt   time.Time
-	Seconds      float64
-	Files        int64
-	Bytes        int64
-	StoredBytes  int64
-	Sha256       string
-	RowTotal     int64
-	TableTotal   int32
-	Vanished     int64
-	Details      json.RawMessage
-	LocalMonth   string
+	TenantID       id.Tenant
+	ID             id.Copy
+	SiteID         id.Site
+	RepositoryID   id.Repository
+	RunID          id.Run
+	Fence          int64
+	Kind           backup.Kind
+	State          catalog.State
+	Snapshot       string
+	Manifest       json.RawMessage
+	TakenAt        time.Time
+	FinishedAt     time.Time
+	Seconds        float64
+	Files          int64
+	Bytes          int64
+	StoredBytes    int64
+	Sha256         string
+	RowTotal       int64
+	TableTotal     int32
+	Vanished       int64
+	Details        json.RawMessage
+	LocalMonth     string
+	Tiers          json.RawMessage
+	StartedAt      *time.Time
+	Initial        bool
+	ProtectedUntil *time.Time
+	ProtectedWhy   string
+	Fingerprint    string
 }
 
 func (q *Queries) InsertCopy(ctx context.Context, arg InsertCopyParams) error {
@@ -268,6 +309,12 @@ func (q *Queries) InsertCopy(ctx context.Context, arg InsertCopyParams) error {
 		arg.Vanished,
 		arg.Details,
 		arg.LocalMonth,
+		arg.Tiers,
+		arg.StartedAt,
+		arg.Initial,
+		arg.ProtectedUntil,
+		arg.ProtectedWhy,
+		arg.Fingerprint,
 	)
 	return err
 }

@@ -74,6 +74,7 @@ const (
 	CopyStateGood       CopyState = "good"
 	CopyStateIncomplete CopyState = "incomplete"
 	CopyStateDamaged    CopyState = "damaged"
+	CopyStateDeleting   CopyState = "deleting"
 	CopyStateGone       CopyState = "gone"
 )
 
@@ -117,6 +118,7 @@ func (e CopyState) Valid() bool {
 	case CopyStateGood,
 		CopyStateIncomplete,
 		CopyStateDamaged,
+		CopyStateDeleting,
 		CopyStateGone:
 		return true
 	}
@@ -277,6 +279,169 @@ func (e HostState) Valid() bool {
 		HostStateActive,
 		HostStateMaintenance,
 		HostStateRevoked:
+		return true
+	}
+	return false
+}
+
+type LinkPurpose string
+
+const (
+	LinkPurposeSignIn LinkPurpose = "sign_in"
+	LinkPurposeReset  LinkPurpose = "reset"
+)
+
+func (e *LinkPurpose) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = LinkPurpose(s)
+	case string:
+		*e = LinkPurpose(s)
+	default:
+		return fmt.Errorf("unsupported scan type for LinkPurpose: %T", src)
+	}
+	return nil
+}
+
+type NullLinkPurpose struct {
+	LinkPurpose LinkPurpose
+	Valid       bool // Valid is true if LinkPurpose is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullLinkPurpose) Scan(value interface{}) error {
+	if value == nil {
+		ns.LinkPurpose, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.LinkPurpose.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullLinkPurpose) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.LinkPurpose), nil
+}
+
+func (e LinkPurpose) Valid() bool {
+	switch e {
+	case LinkPurposeSignIn,
+		LinkPurposeReset:
+		return true
+	}
+	return false
+}
+
+type MailKind string
+
+const (
+	MailKindSignInLink    MailKind = "sign_in_link"
+	MailKindPasswordReset MailKind = "password_reset"
+	MailKindInvitation    MailKind = "invitation"
+	MailKindNotice        MailKind = "notice"
+)
+
+func (e *MailKind) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = MailKind(s)
+	case string:
+		*e = MailKind(s)
+	default:
+		return fmt.Errorf("unsupported scan type for MailKind: %T", src)
+	}
+	return nil
+}
+
+type NullMailKind struct {
+	MailKind MailKind
+	Valid    bool // Valid is true if MailKind is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullMailKind) Scan(value interface{}) error {
+	if value == nil {
+		ns.MailKind, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.MailKind.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullMailKind) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.MailKind), nil
+}
+
+func (e MailKind) Valid() bool {
+	switch e {
+	case MailKindSignInLink,
+		MailKindPasswordReset,
+		MailKindInvitation,
+		MailKindNotice:
+		return true
+	}
+	return false
+}
+
+type MailState string
+
+const (
+	MailStateQueued  MailState = "queued"
+	MailStateSending MailState = "sending"
+	MailStateSent    MailState = "sent"
+	MailStateDropped MailState = "dropped"
+	MailStateFailed  MailState = "failed"
+)
+
+func (e *MailState) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = MailState(s)
+	case string:
+		*e = MailState(s)
+	default:
+		return fmt.Errorf("unsupported scan type for MailState: %T", src)
+	}
+	return nil
+}
+
+type NullMailState struct {
+	MailState MailState
+	Valid     bool // Valid is true if MailState is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullMailState) Scan(value interface{}) error {
+	if value == nil {
+		ns.MailState, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.MailState.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullMailState) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.MailState), nil
+}
+
+func (e MailState) Valid() bool {
+	switch e {
+	case MailStateQueued,
+		MailStateSending,
+		MailStateSent,
+		MailStateDropped,
+		MailStateFailed:
 		return true
 	}
 	return false
@@ -619,6 +784,7 @@ const (
 	TaskKindVerifyCopy       TaskKind = "verify_copy"
 	TaskKindSealCopy         TaskKind = "seal_copy"
 	TaskKindMaintain         TaskKind = "maintain"
+	TaskKindDeleteCopy       TaskKind = "delete_copy"
 )
 
 func (e *TaskKind) Scan(src interface{}) error {
@@ -661,7 +827,8 @@ func (e TaskKind) Valid() bool {
 	case TaskKindCreateRepository,
 		TaskKindVerifyCopy,
 		TaskKindSealCopy,
-		TaskKindMaintain:
+		TaskKindMaintain,
+		TaskKindDeleteCopy:
 		return true
 	}
 	return false
@@ -783,32 +950,72 @@ type Account struct {
 	CreatedAt    time.Time
 }
 
+type AccountOidc struct {
+	AccountID id.Account
+	Issuer    string
+	Subject   string
+	CreatedAt time.Time
+}
+
+type AccountTotp struct {
+	AccountID    id.Account
+	SecretSealed []byte
+	ConfirmedAt  *time.Time
+	LastStep     int64
+	CreatedAt    time.Time
+}
+
+type ClockWatch struct {
+	One         bool
+	SeenAt      time.Time
+	JumpedAt    *time.Time
+	JumpSeconds int64
+}
+
 type Copy struct {
-	TenantID     id.Tenant
-	ID           id.Copy
-	SiteID       id.Site
-	RepositoryID id.Repository
-	RunID        id.Run
-	Fence        int64
-	Kind         backup.Kind
-	State        catalog.State
-	Snapshot     string
-	Manifest     json.RawMessage
-	TakenAt      time.Time
-	FinishedAt   time.Time
-	Seconds      float64
-	Files        int64
-	Bytes        int64
-	StoredBytes  int64
-	Sha256       string
-	RowTotal     int64
-	TableTotal   int32
-	Vanished     int64
-	Details      json.RawMessage
-	LocalMonth   string
-	SealedName   string
-	SealedSha256 string
-	VerifiedAt   *time.Time
+	TenantID       id.Tenant
+	ID             id.Copy
+	SiteID         id.Site
+	RepositoryID   id.Repository
+	RunID          id.Run
+	Fence          int64
+	Kind           backup.Kind
+	State          catalog.State
+	Snapshot       string
+	Manifest       json.RawMessage
+	TakenAt        time.Time
+	FinishedAt     time.Time
+	Seconds        float64
+	Files          int64
+	Bytes          int64
+	StoredBytes    int64
+	Sha256         string
+	RowTotal       int64
+	TableTotal     int32
+	Vanished       int64
+	Details        json.RawMessage
+	LocalMonth     string
+	SealedName     string
+	SealedSha256   string
+	VerifiedAt     *time.Time
+	Tiers          json.RawMessage
+	StartedAt      *time.Time
+	Initial        bool
+	ProtectedUntil *time.Time
+	ProtectedWhy   string
+	Pinned         string
+	LegalHold      string
+	BinnedAt       *time.Time
+	Fingerprint    string
+}
+
+type CopyUse struct {
+	TenantID  id.Tenant
+	ID        id.Use
+	CopyID    id.Copy
+	UsedBy    string
+	Since     time.Time
+	ExpiresAt time.Time
 }
 
 type Destination struct {
@@ -820,6 +1027,7 @@ type Destination struct {
 	VaultUrl     string
 	QuotaBytes   int64
 	CreatedAt    time.Time
+	MaxRuns      int32
 }
 
 type Event struct {
@@ -860,6 +1068,20 @@ type HostEnrolment struct {
 	CreatedAt time.Time
 }
 
+type Invitation struct {
+	ID         id.Invitation
+	TenantID   id.Tenant
+	Email      string
+	StaffRole  *tenant.StaffRole
+	Role       *tenant.Role
+	TokenHash  []byte
+	InvitedBy  string
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	AcceptedAt *time.Time
+	RevokedAt  *time.Time
+}
+
 type KeeperTask struct {
 	TenantID      id.Tenant
 	ID            id.Task
@@ -876,11 +1098,77 @@ type KeeperTask struct {
 	FinishedAt    *time.Time
 }
 
+type LinkToken struct {
+	TokenHash []byte
+	Purpose   LinkPurpose
+	AccountID id.Account
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	UsedAt    *time.Time
+}
+
+type MailOutbox struct {
+	ID         id.Mail
+	TenantID   id.Tenant
+	Kind       MailKind
+	Recipient  string
+	Words      json.RawMessage
+	LinkSealed []byte
+	State      MailState
+	Attempt    int32
+	ClaimedAt  *time.Time
+	SentAt     *time.Time
+	Error      string
+	CreatedAt  time.Time
+}
+
 type Member struct {
 	TenantID  id.Tenant
 	ID        id.Member
 	AccountID id.Account
 	Role      tenant.Role
+	CreatedAt time.Time
+}
+
+type MissedSlot struct {
+	TenantID id.Tenant
+	SiteID   id.Site
+	Kind     backup.Kind
+	Tier     string
+	Slot     string
+	MissedAt time.Time
+}
+
+type Passkey struct {
+	AccountID    id.Account
+	ID           id.Passkey
+	CredentialID []byte
+	Credential   json.RawMessage
+	Name         string
+	CreatedAt    time.Time
+	LastUsedAt   *time.Time
+}
+
+type Policy struct {
+	ID        id.Policy
+	Name      string
+	Version   int32
+	CreatedAt time.Time
+}
+
+type PolicyVersion struct {
+	PolicyID  id.Policy
+	Version   int32
+	Body      json.RawMessage
+	Note      string
+	Actor     string
+	CreatedAt time.Time
+}
+
+type RecoveryCode struct {
+	AccountID id.Account
+	CodeHash  []byte
+	UsedAt    *time.Time
 	CreatedAt time.Time
 }
 
@@ -894,6 +1182,10 @@ type Repository struct {
 	PasswordSealed []byte
 	State          RepositoryState
 	CreatedAt      time.Time
+	MaintainedAt   *time.Time
+	DeletedAt      *time.Time
+	MaintainAt     *time.Time
+	StoredBytes    int64
 }
 
 type Run struct {
@@ -919,6 +1211,28 @@ type Run struct {
 	Error          string
 	ErrorCode      string
 	CreatedAt      time.Time
+	ProtectDays    int32
+	ProtectWhy     string
+	AskedBy        string
+}
+
+type Schedule struct {
+	TenantID      id.Tenant
+	SiteID        id.Site
+	Kind          backup.Kind
+	PolicyID      id.Policy
+	PolicyVersion int32
+	State         json.RawMessage
+	Begun         json.RawMessage
+	RegisteredAt  time.Time
+	NewestGoodAt  *time.Time
+	Failures      int32
+	DueAt         *time.Time
+	StartAt       *time.Time
+	OverdueAt     *time.Time
+	RetainAt      *time.Time
+	Copies        int32
+	Bytes         int64
 }
 
 type Site struct {
@@ -933,6 +1247,9 @@ type Site struct {
 	State         SiteState
 	Facts         json.RawMessage
 	CreatedAt     time.Time
+	PolicyID      id.Policy
+	LegalHold     string
+	TamperAlarm   string
 }
 
 type Tenant struct {
@@ -944,8 +1261,14 @@ type Tenant struct {
 }
 
 type WebSession struct {
-	TokenHash []byte
-	Data      []byte
-	ExpiresAt time.Time
-	Ended     bool
+	TokenHash  []byte
+	Data       []byte
+	ExpiresAt  time.Time
+	Ended      bool
+	ID         id.Session
+	AccountID  id.Account
+	Device     string
+	Address    string
+	SignedInAt *time.Time
+	LastSeenAt *time.Time
 }

@@ -114,8 +114,8 @@ func (q *Queries) FinishRun(ctx context.Context, arg FinishRunParams) (int64, er
 }
 
 const insertRun = `-- name: InsertRun :exec
-INSERT INTO run (tenant_id, id, site_id, host_id, kind, reason, priority, max_attempts, not_before, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+INSERT INTO run (tenant_id, id, site_id, host_id, kind, reason, priority, max_attempts, not_before, created_at, protect_days, protect_why, asked_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)
 `
 
 type InsertRunParams struct {
@@ -128,6 +128,9 @@ type InsertRunParams struct {
 	Priority    int16
 	MaxAttempts int32
 	NotBefore   time.Time
+	ProtectDays int32
+	ProtectWhy  string
+	AskedBy     string
 }
 
 func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) error {
@@ -141,6 +144,9 @@ func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) error {
 		arg.Priority,
 		arg.MaxAttempts,
 		arg.NotBefore,
+		arg.ProtectDays,
+		arg.ProtectWhy,
+		arg.AskedBy,
 	)
 	return err
 }
@@ -148,7 +154,7 @@ func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) error {
 const leaseRun = `-- name: LeaseRun :one
 UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = $4::timestamptz, last_progress_at = NULL, progress = '{}'
 WHERE tenant_id = $1 AND id = $2 AND state = 'queued'
-RETURNING tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at
+RETURNING tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by
 `
 
 type LeaseRunParams struct {
@@ -189,6 +195,9 @@ func (q *Queries) LeaseRun(ctx context.Context, arg LeaseRunParams) (Run, error)
 		&i.Error,
 		&i.ErrorCode,
 		&i.CreatedAt,
+		&i.ProtectDays,
+		&i.ProtectWhy,
+		&i.AskedBy,
 	)
 	return i, err
 }
@@ -240,7 +249,7 @@ func (q *Queries) LeasedRuns(ctx context.Context, hostID id.Host) ([]LeasedRunsR
 }
 
 const listRuns = `-- name: ListRuns :many
-SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, s.name AS site_name, t.name AS tenant_name,
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, s.name AS site_name, t.name AS tenant_name,
   coalesce(c.files, 0)::bigint AS copy_files, coalesce(c.bytes, 0)::bigint AS copy_bytes, coalesce(c.stored_bytes, 0)::bigint AS copy_stored_bytes,
   coalesce(c.row_total, 0)::bigint AS copy_rows, coalesce(c.table_total, 0)::int AS copy_tables
 FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
@@ -282,6 +291,9 @@ type ListRunsRow struct {
 	Error           string
 	ErrorCode       string
 	CreatedAt       time.Time
+	ProtectDays     int32
+	ProtectWhy      string
+	AskedBy         string
 	SiteName        string
 	TenantName      string
 	CopyFiles       int64
@@ -328,6 +340,9 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsR
 			&i.Error,
 			&i.ErrorCode,
 			&i.CreatedAt,
+			&i.ProtectDays,
+			&i.ProtectWhy,
+			&i.AskedBy,
 			&i.SiteName,
 			&i.TenantName,
 			&i.CopyFiles,
@@ -347,7 +362,7 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsR
 }
 
 const openRunOf = `-- name: OpenRunOf :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased')
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased')
 `
 
 type OpenRunOfParams struct {
@@ -382,6 +397,9 @@ func (q *Queries) OpenRunOf(ctx context.Context, arg OpenRunOfParams) (Run, erro
 		&i.Error,
 		&i.ErrorCode,
 		&i.CreatedAt,
+		&i.ProtectDays,
+		&i.ProtectWhy,
+		&i.AskedBy,
 	)
 	return i, err
 }
@@ -517,7 +535,7 @@ func (q *Queries) RetryRun(ctx context.Context, arg RetryRunParams) (int64, erro
 }
 
 const runByID = `-- name: RunByID :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE id = $1
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by FROM run WHERE id = $1
 `
 
 func (q *Queries) RunByID(ctx context.Context, argID id.Run) (Run, error) {
@@ -546,12 +564,15 @@ func (q *Queries) RunByID(ctx context.Context, argID id.Run) (Run, error) {
 		&i.Error,
 		&i.ErrorCode,
 		&i.CreatedAt,
+		&i.ProtectDays,
+		&i.ProtectWhy,
+		&i.AskedBy,
 	)
 	return i, err
 }
 
 const runForTenant = `-- name: RunForTenant :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by FROM run WHERE tenant_id = $1 AND id = $2
 `
 
 type RunForTenantParams struct {
@@ -585,12 +606,15 @@ func (q *Queries) RunForTenant(ctx context.Context, arg RunForTenantParams) (Run
 		&i.Error,
 		&i.ErrorCode,
 		&i.CreatedAt,
+		&i.ProtectDays,
+		&i.ProtectWhy,
+		&i.AskedBy,
 	)
 	return i, err
 }
 
 const runsOfSite = `-- name: RunsOfSite :many
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3
 `
 
 type RunsOfSiteParams struct {
@@ -631,6 +655,9 @@ func (q *Queries) RunsOfSite(ctx context.Context, arg RunsOfSiteParams) ([]Run, 
 			&i.Error,
 			&i.ErrorCode,
 			&i.CreatedAt,
+			&i.ProtectDays,
+			&i.ProtectWhy,
+			&i.AskedBy,
 		); err != nil {
 			return nil, err
 		}

@@ -27,7 +27,7 @@ func (q *Queries) CountSites(ctx context.Context, tenantID pgtype.UUID) (int64, 
 }
 
 const destinationByID = `-- name: DestinationByID :one
-SELECT id, name, kind, state, config_sealed, vault_url, quota_bytes, created_at FROM destination WHERE id = $1
+SELECT id, name, kind, state, config_sealed, vault_url, quota_bytes, created_at, max_runs FROM destination WHERE id = $1
 `
 
 func (q *Queries) DestinationByID(ctx context.Context, argID id.Destination) (Destination, error) {
@@ -42,12 +42,13 @@ func (q *Queries) DestinationByID(ctx context.Context, argID id.Destination) (De
 		&i.VaultUrl,
 		&i.QuotaBytes,
 		&i.CreatedAt,
+		&i.MaxRuns,
 	)
 	return i, err
 }
 
 const destinationByName = `-- name: DestinationByName :one
-SELECT id, name, kind, state, config_sealed, vault_url, quota_bytes, created_at FROM destination WHERE name = $1
+SELECT id, name, kind, state, config_sealed, vault_url, quota_bytes, created_at, max_runs FROM destination WHERE name = $1
 `
 
 func (q *Queries) DestinationByName(ctx context.Context, name string) (Destination, error) {
@@ -62,6 +63,7 @@ func (q *Queries) DestinationByName(ctx context.Context, name string) (Destinati
 		&i.VaultUrl,
 		&i.QuotaBytes,
 		&i.CreatedAt,
+		&i.MaxRuns,
 	)
 	return i, err
 }
@@ -247,7 +249,7 @@ func (q *Queries) InsertSite(ctx context.Context, arg InsertSiteParams) error {
 }
 
 const listDestinations = `-- name: ListDestinations :many
-SELECT id, name, kind, state, config_sealed, vault_url, quota_bytes, created_at FROM destination ORDER BY name
+SELECT id, name, kind, state, config_sealed, vault_url, quota_bytes, created_at, max_runs FROM destination ORDER BY name
 `
 
 func (q *Queries) ListDestinations(ctx context.Context) ([]Destination, error) {
@@ -268,6 +270,7 @@ func (q *Queries) ListDestinations(ctx context.Context) ([]Destination, error) {
 			&i.VaultUrl,
 			&i.QuotaBytes,
 			&i.CreatedAt,
+			&i.MaxRuns,
 		); err != nil {
 			return nil, err
 		}
@@ -331,7 +334,7 @@ func (q *Queries) ListRepositories(ctx context.Context) ([]ListRepositoriesRow, 
 }
 
 const repositoriesOfSite = `-- name: RepositoriesOfSite :many
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
 `
 
 type RepositoriesOfSiteParams struct {
@@ -358,6 +361,10 @@ func (q *Queries) RepositoriesOfSite(ctx context.Context, arg RepositoriesOfSite
 			&i.PasswordSealed,
 			&i.State,
 			&i.CreatedAt,
+			&i.MaintainedAt,
+			&i.DeletedAt,
+			&i.MaintainAt,
+			&i.StoredBytes,
 		); err != nil {
 			return nil, err
 		}
@@ -370,7 +377,7 @@ func (q *Queries) RepositoriesOfSite(ctx context.Context, arg RepositoriesOfSite
 }
 
 const repositoryByID = `-- name: RepositoryByID :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at FROM repository WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes FROM repository WHERE tenant_id = $1 AND id = $2
 `
 
 type RepositoryByIDParams struct {
@@ -391,12 +398,16 @@ func (q *Queries) RepositoryByID(ctx context.Context, arg RepositoryByIDParams) 
 		&i.PasswordSealed,
 		&i.State,
 		&i.CreatedAt,
+		&i.MaintainedAt,
+		&i.DeletedAt,
+		&i.MaintainAt,
+		&i.StoredBytes,
 	)
 	return i, err
 }
 
 const repositoryOfSite = `-- name: RepositoryOfSite :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
 `
 
 type RepositoryOfSiteParams struct {
@@ -418,6 +429,10 @@ func (q *Queries) RepositoryOfSite(ctx context.Context, arg RepositoryOfSitePara
 		&i.PasswordSealed,
 		&i.State,
 		&i.CreatedAt,
+		&i.MaintainedAt,
+		&i.DeletedAt,
+		&i.MaintainAt,
+		&i.StoredBytes,
 	)
 	return i, err
 }
@@ -490,7 +505,7 @@ func (q *Queries) SetSiteFacts(ctx context.Context, arg SetSiteFactsParams) erro
 }
 
 const siteByName = `-- name: SiteByName :one
-SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, h.name AS host_name, t.name AS tenant_name, t.slug AS tenant_slug
+SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, h.name AS host_name, t.name AS tenant_name, t.slug AS tenant_slug
 FROM site s JOIN host h ON h.id = s.host_id JOIN tenant t ON t.id = s.tenant_id
 WHERE s.name = $1 AND s.state <> 'removed'
 `
@@ -507,6 +522,9 @@ type SiteByNameRow struct {
 	State         SiteState
 	Facts         json.RawMessage
 	CreatedAt     time.Time
+	PolicyID      id.Policy
+	LegalHold     string
+	TamperAlarm   string
 	HostName      string
 	TenantName    string
 	TenantSlug    string
@@ -527,6 +545,9 @@ func (q *Queries) SiteByName(ctx context.Context, name string) (SiteByNameRow, e
 		&i.State,
 		&i.Facts,
 		&i.CreatedAt,
+		&i.PolicyID,
+		&i.LegalHold,
+		&i.TamperAlarm,
 		&i.HostName,
 		&i.TenantName,
 		&i.TenantSlug,
@@ -535,7 +556,7 @@ func (q *Queries) SiteByName(ctx context.Context, name string) (SiteByNameRow, e
 }
 
 const siteForTenant = `-- name: SiteForTenant :one
-SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, t.name AS tenant_name, t.slug AS tenant_slug
+SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, t.name AS tenant_name, t.slug AS tenant_slug
 FROM site s JOIN tenant t ON t.id = s.tenant_id WHERE s.tenant_id = $1 AND s.id = $2 AND s.state <> 'removed'
 `
 
@@ -556,6 +577,9 @@ type SiteForTenantRow struct {
 	State         SiteState
 	Facts         json.RawMessage
 	CreatedAt     time.Time
+	PolicyID      id.Policy
+	LegalHold     string
+	TamperAlarm   string
 	TenantName    string
 	TenantSlug    string
 }
@@ -575,6 +599,9 @@ func (q *Queries) SiteForTenant(ctx context.Context, arg SiteForTenantParams) (S
 		&i.State,
 		&i.Facts,
 		&i.CreatedAt,
+		&i.PolicyID,
+		&i.LegalHold,
+		&i.TamperAlarm,
 		&i.TenantName,
 		&i.TenantSlug,
 	)

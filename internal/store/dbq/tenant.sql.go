@@ -117,7 +117,7 @@ func (q *Queries) EventsOfSite(ctx context.Context, arg EventsOfSiteParams) ([]E
 }
 
 const findSession = `-- name: FindSession :one
-SELECT data FROM web_session WHERE token_hash = $1 AND expires_at > $2 AND NOT ended
+SELECT data FROM web_session WHERE token_hash = $1 AND expires_at > $2 AND NOT ended AND data <> ''
 `
 
 type FindSessionParams struct {
@@ -356,8 +356,8 @@ func (q *Queries) MembershipsOf(ctx context.Context, accountID id.Account) ([]Me
 }
 
 const saveSession = `-- name: SaveSession :exec
-INSERT INTO web_session (token_hash, data, expires_at) VALUES ($1, $2, $3)
-ON CONFLICT (token_hash) DO UPDATE SET data = EXCLUDED.data, expires_at = EXCLUDED.expires_at
+INSERT INTO web_session (token_hash, data, expires_at, last_seen_at) VALUES ($1, $2, $3, $4::timestamptz)
+ON CONFLICT (token_hash) DO UPDATE SET data = EXCLUDED.data, expires_at = EXCLUDED.expires_at, last_seen_at = EXCLUDED.last_seen_at
 WHERE NOT web_session.ended
 `
 
@@ -365,10 +365,16 @@ type SaveSessionParams struct {
 	TokenHash []byte
 	Data      []byte
 	ExpiresAt time.Time
+	Now       time.Time
 }
 
 func (q *Queries) SaveSession(ctx context.Context, arg SaveSessionParams) error {
-	_, err := q.db.Exec(ctx, saveSession, arg.TokenHash, arg.Data, arg.ExpiresAt)
+	_, err := q.db.Exec(ctx, saveSession,
+		arg.TokenHash,
+		arg.Data,
+		arg.ExpiresAt,
+		arg.Now,
+	)
 	return err
 }
 
