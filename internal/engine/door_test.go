@@ -156,7 +156,7 @@ func TestDoor_DoesNothingThatIsTheKeepers(t *testing.T) {
 	write(t, src, map[string]string{"a": "1"})
 	s := store(t, r, engine.TreeOptions{Roots: []engine.Root{{Name: "code", Path: src}}})
 	for name, err := range map[string]error{
-		"delete": r.Delete(t.Context(), s.ID), "maintain": r.Maintain(t.Context(), true),
+		"delete": r.Delete(t.Context(), s.ID), "maintain": func() error { _, err := r.Maintain(t.Context(), true); return err }(),
 		"create": engine.Create(t.Context(), b.door(nil), password, engine.Data),
 	} {
 		if !errs.Is(err, errs.Forbidden) {

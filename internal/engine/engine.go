@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/kopia/kopia/repo/blob"
+
 	"holdfast/internal/vault"
 )
 
@@ -30,6 +32,15 @@ type Location struct {
 	Backend    *vault.Backend `json:"backend,omitempty"`
 	Repository string         `json:"repository,omitempty"` // "SITE/KIND" within Backend; "" for a directory that is itself the repository
 	Door       *vault.Door    `json:"door,omitempty"`
+
+	hooks *hooks // of tests alone
+}
+
+// hooks let a test be at another time, and come between a repository and its
+// storage. No field of it can be set from outside this package.
+type hooks struct {
+	now  func() time.Time
+	wrap func(blob.Storage) blob.Storage
 }
 
 // TreeOptions say what StoreTree stores.

@@ -65,6 +65,15 @@ func store(t *testing.T, r *engine.Repository, o engine.TreeOptions) engine.Snap
 	return s
 }
 
+func maintain(t *testing.T, r *engine.Repository, full bool) engine.MaintainReport {
+	t.Helper()
+	rep, err := r.Maintain(t.Context(), full)
+	if err != nil {
+		t.Fatalf("Maintain: %v", err)
+	}
+	return rep
+}
+
 func restore(t *testing.T, r *engine.Repository, id string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "restored")

@@ -91,7 +91,7 @@ func TestFatalError_EndsTheOperationAndNotTheProcess(t *testing.T) {
 			"verify":   func() error { _, err := r.Verify(ctx, VerifyOptions{Percent: 100}); return err },
 			"list":     func() error { _, err := r.List(ctx); return err },
 			"packs":    func() error { _, err := r.Packs(ctx); return err },
-			"maintain": func() error { return r.Maintain(ctx, true) },
+			"maintain": func() error { _, err := r.Maintain(ctx, true); return err },
 			"forget":   func() error { _, err := r.Forget(ctx, []Damage{{Path: "x"}}); return err },
 		} {
 			if err := do(); err == nil || !strings.Contains(err.Error(), "of-the-future") {
@@ -157,7 +157,7 @@ func TestForget_AStorageThatCannotBeReadCondemnsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, dir, err := connect(t.Context(), moody{st}, testPassword, func(error) {})
+	rep, dir, err := connect(t.Context(), moody{st}, testPassword, repo.Options{OnFatalError: func(error) {}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,14 +3,11 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/kopia/kopia/repo"
-	"github.com/kopia/kopia/repo/maintenance"
 	"github.com/kopia/kopia/repo/manifest"
 	"github.com/kopia/kopia/snapshot"
-	"github.com/kopia/kopia/snapshot/snapshotmaintenance"
 
 	"holdfast/internal/errs"
 )
@@ -89,31 +86,4 @@ func (r *Repository) PutBack(ctx context.Context, raw json.RawMessage) (string, 
 		return "", fmt.Errorf("refresh the repository's index: %w", err)
 	}
 	return string(id), nil
-}
-
-// Maintain runs Kopia's maintenance: quick compacts the index, full also gives
-// back the space of deleted snapshots, over two runs and a day or more. Only
-// the full safety margins are ever used. Two maintainers at once can corrupt a
-// repository: the caller holds the destination's lease. Keeper's side only.
-func (r *Repository) Maintain(ctx context.Context, full bool) (err error) {
-	defer r.guard(&err)
-	if !r.keeper {
-		return errNotKeeper
-	}
-	if err := r.settle(ctx); err != nil {
-		return err
-	}
-	mode := maintenance.ModeQuick
-	if full {
-		mode = maintenance.ModeFull
-	}
-	err = repo.DirectWriteSession(ctx, r.rep, repo.WriteSessionOptions{Purpose: "maintain"},
-		func(ctx context.Context, w repo.DirectRepositoryWriter) (err error) {
-			defer r.guard(&err)
-			return snapshotmaintenance.Run(ctx, w, mode, false, maintenance.SafetyFull) //nolint:wrapcheck // wrapped below
-		})
-	if err := errors.Join(err, r.failed()); err != nil {
-		return fmt.Errorf("maintain the repository: %w", err)
-	}
-	return nil
 }

@@ -72,6 +72,14 @@ func register() {
 
 // storage opens the blobs of l.
 func (l Location) storage(ctx context.Context) (blob.Storage, error) {
+	st, err := l.reach(ctx)
+	if err == nil && l.hooks != nil && l.hooks.wrap != nil {
+		st = l.hooks.wrap(st)
+	}
+	return st, err
+}
+
+func (l Location) reach(ctx context.Context) (blob.Storage, error) {
 	switch {
 	case l.Backend != nil && l.Door == nil:
 		return l.Backend.Open(ctx, l.Repository)
@@ -212,7 +220,7 @@ func keepAll() *policy.Policy {
 // connect writes the config file that Kopia insists on, into a directory of
 // its own, opens the repository and removes the file. The directory stays
 // until Close, for maintenance puts its lock there. It takes st over.
-func connect(ctx context.Context, st blob.Storage, password string, fatal func(error)) (repo.Repository, string, error) {
+func connect(ctx context.Context, st blob.Storage, password string, o repo.Options) (repo.Repository, string, error) {
 	register()
 	dir, err := os.MkdirTemp("", "holdfast-engine-"+strconv.Itoa(os.Getpid())+"-")
 	if err != nil {
@@ -220,7 +228,7 @@ func connect(ctx context.Context, st blob.Storage, password string, fatal func(e
 	}
 	handle := strconv.FormatInt(lastHandle.Add(1), 10)
 	handles.Store(handle, st)
-	rep, err := openWith(ctx, filepath.Join(dir, "config"), handle, password, fatal)
+	rep, err := openWith(ctx, filepath.Join(dir, "config"), handle, password, o)
 	if err != nil {
 		if left, ok := handles.LoadAndDelete(handle); ok {
 			err = errors.Join(err, left.(blob.Storage).Close(ctx)) //nolint:errcheck,forcetypeassert // only blob.Storage is ever stored
@@ -230,7 +238,7 @@ func connect(ctx context.Context, st blob.Storage, password string, fatal func(e
 	return rep, dir, nil
 }
 
-func openWith(ctx context.Context, config, handle, password string, fatal func(error)) (repo.Repository, error) {
+func openWith(ctx context.Context, config, handle, password string, o repo.Options) (repo.Repository, error) {
 	lc := repo.LocalConfig{
 		Storage:       &blob.ConnectionInfo{Type: storageType, Config: &storageConfig{Handle: handle}},
 		ClientOptions: repo.ClientOptions{Hostname: clientHost, Username: clientUser},
@@ -242,8 +250,7 @@ func openWith(ctx context.Context, config, handle, password string, fatal func(e
 	if err := os.WriteFile(config, body, 0o600); err != nil {
 		return nil, fmt.Errorf("write the engine's configuration: %w", err)
 	}
-	rep, err := repo.Open(ctx, config, password, &repo.Options{
-		DisableRepositoryLog: true, DoNotWaitForUpgrade: true, OnFatalError: fatal,
-	})
+	o.DisableRepositoryLog, o.DoNotWaitForUpgrade = true, true
+	rep, err := repo.Open(ctx, config, password, &o)
 	return rep, errors.Join(err, os.Remove(config))
 }

@@ -93,7 +93,7 @@ func TestMaintain_KeepsWhatNobodyNamesYet(t *testing.T) {
 	r := open(t, local(dir))
 	must(t, r.Delete(t.Context(), first.ID))
 	for range 2 {
-		must(t, r.Maintain(t.Context(), true))
+		maintain(t, r, true)
 	}
 	after := strings.Join(blobs(t, dir, "p"), "\n")
 	for _, f := range before {

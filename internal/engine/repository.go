@@ -46,7 +46,11 @@ func Open(ctx context.Context, l Location, password string) (*Repository, error)
 	if l.Door != nil || l.Backend.Kind != "filesystem" {
 		r.parallel = remoteParallel
 	}
-	rep, dir, err := connect(ctx, st, password, func(err error) { r.fatal.CompareAndSwap(nil, &err) })
+	o := repo.Options{OnFatalError: func(err error) { r.fatal.CompareAndSwap(nil, &err) }}
+	if l.hooks != nil {
+		o.TimeNowFunc = l.hooks.now
+	}
+	rep, dir, err := connect(ctx, st, password, o)
 	if errors.Is(err, repo.ErrInvalidPassword) {
 		return nil, errs.Wrap(errs.Forbidden, err, "The repository does not open with this password.")
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/kopia/kopia/repo/blob"
 
@@ -23,6 +24,9 @@ type SealedFile struct {
 	SHA256 string // of the sealed form
 }
 
+// SealedName is where the sealed file of a site's copy lies at its destination.
+func SealedName(site, name string) string { return site + "/sealed/" + name + ".hfs" }
+
 // PutSealed writes what produce writes as one sealed file "SITE/sealed/NAME.hfs"
 // at the destination: whole and durable, or not at all. On a filesystem it is
 // a plain file; elsewhere it is spooled, sealed, in spoolDir first.
@@ -33,7 +37,7 @@ func PutSealed(ctx context.Context, b vault.Backend, site, name string, key []by
 	if err := vault.CheckRepository(folder); err != nil {
 		return SealedFile{}, err
 	}
-	out := SealedFile{Name: folder + "/" + name + ".hfs"}
+	out := SealedFile{Name: SealedName(site, name)}
 	path := filepath.Join(spoolDir, name+".hfs.part")
 	if b.Kind == vault.Filesystem {
 		dir := filepath.Join(b.Path, filepath.FromSlash(folder))
@@ -134,6 +138,52 @@ func ReadSealed(ctx context.Context, b vault.Backend, name string, key []byte, w
 	}
 	return errors.Join(err, spool.Close(), st.Close(ctx))
 }
+
+// DeleteSealed removes the destination's sealed file, whole or begun, and on a
+// filesystem makes that outlast a power cut. One that is not there is no error,
+// so that a second call does no harm. A name that PutSealed would not have
+// given is Invalid. In a bucket that keeps versions the bytes stay until the
+// bucket's own rules remove them.
+func DeleteSealed(ctx context.Context, b vault.Backend, name string) error {
+	parts := sealedName.FindStringSubmatch(name)
+	if parts == nil {
+		return errs.Field("sealed_name", "%.80q is not a sealed file's name; it has the form SITE/sealed/COPY.hfs", name)
+	}
+	folder, file := parts[1], parts[2]
+	if err := vault.CheckRepository(folder); err != nil {
+		return err
+	}
+	if b.Kind != vault.Filesystem {
+		st, err := b.Open(ctx, folder)
+		if err != nil {
+			return err
+		}
+		err = st.DeleteBlob(ctx, blob.ID(file))
+		if errors.Is(err, blob.ErrBlobNotFound) {
+			err = nil
+		}
+		if err != nil {
+			err = fmt.Errorf("delete the sealed file: %w", err)
+		}
+		return errors.Join(err, st.Close(ctx))
+	}
+	if err := b.Check(); err != nil {
+		return err
+	}
+	dir := filepath.Join(b.Path, filepath.FromSlash(folder))
+	for _, f := range []string{file, file + ".part"} {
+		if err := os.Remove(filepath.Join(dir, f)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("delete the sealed file: %w", err)
+		}
+	}
+	if err := syncDir(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("delete the sealed file: %w", err)
+	}
+	return nil
+}
+
+// sealedName is what PutSealed names a file, in folder and file.
+var sealedName = regexp.MustCompile(`^([^/]+/sealed)/([A-Za-z0-9][A-Za-z0-9_-]*\.hfs)$`)
 
 func copySealed(r io.Reader, key []byte, w io.Writer) error {
 	plain, err := OpenSealed(r, key)

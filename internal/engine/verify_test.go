@@ -237,8 +237,8 @@ func TestMaintain_KeepsEverySnapshot(t *testing.T) {
 	t.Parallel()
 	dir, _, _ := twoSnapshots(t)
 	r := open(t, local(dir))
-	must(t, r.Maintain(t.Context(), false))
-	must(t, r.Maintain(t.Context(), true))
+	maintain(t, r, false)
+	maintain(t, r, true)
 	rep, err := open(t, local(dir)).Verify(t.Context(), engine.VerifyOptions{Percent: 100})
 	must(t, err)
 	if !rep.Proven || rep.Snapshots != 2 {

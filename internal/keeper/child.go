@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"holdfast/internal/engine"
 	"holdfast/internal/errs"
@@ -27,8 +26,9 @@ type Job struct {
 	Site       string          `json:"site"`
 	Copy       string          `json:"copy,omitempty"`
 	Snapshot   string          `json:"snapshot,omitempty"`
+	SealedName string          `json:"sealed_name,omitempty"` // of a copy that is to be deleted
 	SHA256     string          `json:"sha256,omitempty"`
-	Known      []string        `json:"known,omitempty"`
+	Known      []string        `json:"known,omitempty"` // snapshots that the catalog counts on
 	SealKey    []byte          `json:"seal_key,omitempty"`
 	SpoolDir   string          `json:"spool_dir"`
 }
@@ -40,6 +40,9 @@ type Result struct {
 	Damage       string `json:"damage,omitempty"`
 	SealedName   string `json:"sealed_name,omitempty"`
 	SealedSHA256 string `json:"sealed_sha256,omitempty"`
+
+	RepositoryBytes int64                  `json:"repository_bytes,omitempty"` // of all its blobs after the task; 0 if they could not be counted
+	Maintained      *engine.MaintainReport `json:"maintained,omitempty"`
 }
 
 // Child does one job read from in and writes its result to out. It stops when
@@ -81,6 +84,9 @@ func (j Job) run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	res, err := j.with(ctx, b, repo)
+	if n, lerr := repo.StoredBytes(ctx); lerr == nil {
+		res.RepositoryBytes = n
+	}
 	return res, errors.Join(err, repo.Close(ctx))
 }
 
@@ -118,10 +124,34 @@ func (j Job) with(ctx context.Context, b vault.Backend, repo *engine.Repository)
 		return Result{}, nil
 	case "seal_copy":
 		return j.seal(ctx, b, repo)
+	case "delete_copy":
+		return Result{}, j.delete(ctx, b, repo)
 	case "maintain":
-		return Result{}, j.maintain(ctx, repo)
+		return j.maintain(ctx, repo)
 	}
 	return Result{}, errs.New(errs.Unsupported, "The keeper does not know the task %q.", j.Task)
+}
+
+// delete removes one copy from the storage: its snapshot's manifest, then its
+// sealed file. Either may be gone already, from a try that died. The bytes come
+// back by maintenance.
+func (j Job) delete(ctx context.Context, b vault.Backend, repo *engine.Repository) error {
+	if j.Snapshot == "" {
+		return errs.New(errs.Invalid, "The copy that is to be deleted has no snapshot.")
+	}
+	if j.SealedName != "" && j.SealedName != engine.SealedName(j.Site, j.Copy) {
+		return errs.New(errs.Invalid, "The sealed file %.200q is not one of the copy that is to be deleted.", j.SealedName)
+	}
+	if err := j.lossless(ctx, repo); err != nil {
+		return err
+	}
+	if err := repo.Delete(ctx, j.Snapshot); err != nil {
+		return err
+	}
+	if j.SealedName == "" {
+		return nil
+	}
+	return engine.DeleteSealed(ctx, b, j.SealedName)
 }
 
 // seal writes a dump as a plain sealed file, and holds its bytes against the
@@ -143,21 +173,34 @@ func (j Job) seal(ctx context.Context, b vault.Backend, repo *engine.Repository)
 	return Result{SealedName: f.Name, SealedSHA256: f.SHA256}, err
 }
 
-// maintain refuses when the repository lacks a snapshot that the catalog has:
-// whoever could append could hide one, and maintenance would then delete it.
-func (j Job) maintain(ctx context.Context, repo *engine.Repository) error {
+// maintain gives back the space of what was deleted.
+func (j Job) maintain(ctx context.Context, repo *engine.Repository) (Result, error) {
+	if err := j.lossless(ctx, repo); err != nil {
+		return Result{}, err
+	}
+	report, err := repo.Maintain(ctx, true)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Maintained: &report}, nil
+}
+
+// lossless refuses a repository that lacks a snapshot that the catalog counts
+// on, other than the one that is to be deleted: whoever could append could
+// hide one, and maintenance would then delete it.
+func (j Job) lossless(ctx context.Context, repo *engine.Repository) error {
 	list, err := repo.List(ctx)
 	if err != nil {
 		return err
 	}
-	var have []string
+	have := map[string]bool{}
 	for _, s := range list {
-		have = append(have, s.ID)
+		have[s.ID] = true
 	}
 	for _, k := range j.Known {
-		if !slices.Contains(have, k) {
-			return errs.New(errs.Incomplete, "The repository lacks snapshot %s, which the catalog has; put it back before maintenance.", k)
+		if !have[k] && (k != j.Snapshot || j.Task != "delete_copy") {
+			return errs.New(errs.Incomplete, "The repository lacks snapshot %s, which the catalog has; put it back before anything of it is deleted.", k)
 		}
 	}
-	return repo.Maintain(ctx, true)
+	return nil
 }
