@@ -129,27 +129,6 @@ func inspectCommand() *cobra.Command {
 	return c
 }
 
-func showInspected(w io.Writer, in agent.Inspected) error {
-	t := newTable(w)
-	t.row("code", in.Code)
-	t.row("layout", in.Layout)
-	t.row("release", in.Release)
-	t.row("wwwroot", in.WWWRoot)
-	t.row("dataroot", in.DataRoot)
-	t.row("database", fmt.Sprintf("%s %s at %s, prefix %s", in.DBType, in.DBName, in.DBHost, in.Prefix))
-	t.row("config.php", "read by "+in.ReadBy)
-	for _, r := range in.Roots {
-		t.row("copied", r.Name+": "+r.Path)
-	}
-	for _, e := range in.Excluded {
-		t.row("left out", fmt.Sprintf("%s (%s files, %s)", e.Path, count(e.Files), size(e.Bytes)))
-	}
-	for _, warning := range in.Warnings {
-		t.row("warning", warning)
-	}
-	return bad(t.flush())
-}
-
 func localCommand() *cobra.Command {
 	return group("local", "Take, list, verify and restore copies with no control plane",
 		inspectCommand(), localBackupCommand(), localListCommand(), localVerifyCommand(), localRestoreCommand(), localCheckCommand())

@@ -179,6 +179,11 @@ func (w Work) takeData(ctx context.Context, s site, r *engine.Repository) (agent
 	}
 	c = copyOf(snap, s.install)
 	c.Excluded = protoExcluded(excluded)
+	// Read last: code that was replaced under the copy makes it one of after
+	// the change, and what is protected is the copy before it.
+	if err := notePlugins(ctx, &c.Facts, s.install); err != nil {
+		return c, err
+	}
 	c.Facts.Warnings = append(c.Facts.Warnings, plan.Warnings...)
 	for _, e := range excluded {
 		if e.Unreadable > 0 {

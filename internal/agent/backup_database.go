@@ -75,6 +75,7 @@ func (w Work) dumpOnce(ctx context.Context, s site, conn sitedb.Conn, r *engine.
 	}
 	c = copyOf(snap, s.install)
 	c.Facts.ServerVersion, c.Facts.ClientVersion = report.ServerVersion, report.ClientVersion
+	noteVersions(&c.Facts, report)
 	for _, t := range report.Tables {
 		c.Tables = append(c.Tables, agentproto.Table(t))
 	}

@@ -46,6 +46,10 @@ type Inspected struct {
 	Warnings  []string              `json:"warnings"`
 	FilesBy   string                `json:"file_system_class,omitempty"`
 	DBLibrary string                `json:"dblibrary,omitempty"`
+	// Plugins is how many plug-ins the code has, and Fingerprint what a data
+	// copy would say of their versions; empty where they cannot be read.
+	Plugins     int    `json:"plugins"`
+	Fingerprint string `json:"fingerprint"`
 }
 
 // InspectedRoot is one folder that a data copy stores.
@@ -76,6 +80,12 @@ func (l Local) Inspect(ctx context.Context, codeDir, accountRoot string) (Inspec
 	for k, v := range in.Moved {
 		out.Moved[k] = v
 	}
+	seen := agentproto.Facts{}
+	if err := notePlugins(ctx, &seen, in); err != nil {
+		return out, err
+	}
+	out.Plugins, out.Fingerprint = len(seen.Plugins), seen.Fingerprint
+	out.Warnings = append(out.Warnings, seen.Warnings...)
 	plan, err := s.plan(here)
 	if err != nil {
 		// Half a site is still worth describing; a data copy of it is not to be had.

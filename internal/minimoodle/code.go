@@ -53,9 +53,17 @@ func (b *builder) writeCode() error {
 	for _, name := range traps {
 		files[name] = fmt.Sprintf("<?php // %s\nreturn %d;\n", name, b.rnd.IntN(1e6))
 	}
+	b.Version = v.version
+	for _, component := range standard {
+		p := moodle.Plugin{Component: component, Version: v.version[:10]}
+		b.Plugins = append(b.Plugins, p)
+		files[pluginDir(component)+"/version.php"] = pluginVersion(p)
+	}
 	for i := 0; len(files) < b.CodeFiles; i++ {
 		b.addPlugin(files, i)
 	}
+	moodle.SortPlugins(b.Plugins)
+	b.AllVersionsHash = versionsHash(b.Version, b.Plugins)
 	if err := b.putAll(web, files, codeFile, codeDir); err != nil {
 		return err
 	}
@@ -82,7 +90,9 @@ func (b *builder) addPlugin(files map[string]string, i int) {
 	name := fmt.Sprintf("demo%d", i)
 	dir := "mod/" + name + "/"
 	filler := strings.Repeat("// A line of code, as any other.\n", 10+b.rnd.IntN(60))
-	files[dir+"version.php"] = fmt.Sprintf("<?php\n$plugin->component = 'mod_%s';\n$plugin->version = 20241007%02d;\n", name, i%100)
+	p := moodle.Plugin{Component: "mod_" + name, Version: fmt.Sprintf("20241007%02d", i%100)}
+	b.Plugins = append(b.Plugins, p)
+	files[dir+"version.php"] = pluginVersion(p)
 	files[dir+"lib.php"] = "<?php\n" + filler
 	files[dir+"view.php"] = "<?php\nrequire('../../config.php');\n" + filler
 	files[dir+"db/install.xml"] = "<?xml version=\"1.0\"?>\n<XMLDB/>\n"

@@ -72,6 +72,11 @@ type Site struct {
 	FileDir     string          `json:"filedir"`
 	TrashDir    string          `json:"trashdir"`
 	DB          moodle.Database `json:"db"`
+	// Version, AllVersionsHash and Plugins (sorted) are what the code holds
+	// and the database says is installed.
+	Version         string          `json:"version"`
+	AllVersionsHash string          `json:"allversionshash"`
+	Plugins         []moodle.Plugin `json:"plugins"`
 	// Contents are all contents that a row of the files table names, but for
 	// the empty one.
 	Contents []Content `json:"contents"`

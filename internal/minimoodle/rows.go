@@ -24,7 +24,7 @@ func (b *builder) now() int64 { return Epoch.Unix() }
 func (b *builder) rowsOfSite(ctx context.Context, s *store) error {
 	v := branches[b.Release[:3]]
 	config := [][]any{
-		{"version", v.version},
+		{"version", b.Version},
 		{"release", b.Release + " (Build: 20250811)"},
 		{"branch", v.branch},
 		{"siteidentifier", fmt.Sprintf("minimoodle%022dmoodle.example.org", b.Seed)},
@@ -36,7 +36,7 @@ func (b *builder) rowsOfSite(ctx context.Context, s *store) error {
 		{"maintenance_enabled", "0"},
 		{"cron_enabled", "1"},
 		{"fileslastcleanup", fmt.Sprint(b.now() - 3600)},
-		{"allversionshash", hashOf([]byte(b.Release))},
+		{"allversionshash", b.AllVersionsHash},
 		{"supportemail", "hilfe@example.org"},
 		{"customscripts", ""},
 	}
@@ -47,8 +47,8 @@ func (b *builder) rowsOfSite(ctx context.Context, s *store) error {
 		return err
 	}
 	var plugins [][]any
-	for _, p := range []string{"mod_quiz", "mod_forum", "mod_assign", "enrol_manual", "theme_boost", "tool_task", "block_html"} {
-		plugins = append(plugins, []any{p, "version", v.version[:10]})
+	for _, p := range b.Plugins {
+		plugins = append(plugins, []any{p.Component, "version", p.Version})
 	}
 	plugins = append(plugins, []any{"tool_task", "lastcronstart", fmt.Sprint(b.now() - 60)})
 	for k, val := range map[string]string{

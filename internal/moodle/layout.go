@@ -69,6 +69,11 @@ func ReadVersion(path string) (Version, error) {
 	return v, nil
 }
 
+// CodeVersion reads version.php anew.
+func (in Install) CodeVersion() (Version, error) {
+	return ReadVersion(filepath.Join(in.webRoot(), "version.php"))
+}
+
 func firstGroup(re *regexp.Regexp, text []byte) string {
 	m := re.FindSubmatch(text)
 	for i := 1; i < len(m); i++ {

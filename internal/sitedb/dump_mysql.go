@@ -20,6 +20,11 @@ func (d *dump) mysql(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if db, ok := d.db.(*sql.DB); ok {
+		asking, stop := context.WithTimeout(ctx, versionsPatience)
+		d.noteVersions(asking, db) // the client's snapshot cannot be shared
+		stop()
+	}
 	args := []string{
 		"--defaults-file=" + secretPath, "--single-transaction", "--quick", "--hex-blob", "--default-character-set=utf8mb4",
 		"--no-tablespaces", "--skip-lock-tables", "--max-allowed-packet=512M", "--skip-dump-date", "--order-by-primary",

@@ -80,6 +80,14 @@ func (d *dump) pgSnapshot(ctx context.Context) (*sql.Tx, string, error) {
 			return nil, "", fmt.Errorf("hold the tables for the dump: %w", err)
 		}
 	}
+	if err := d.noteVersionsIn(ctx, tx); err != nil {
+		_ = tx.Rollback()
+		return nil, "", fmt.Errorf("read what is installed: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, "RELEASE SAVEPOINT versions"); err != nil {
+		_ = tx.Rollback()
+		return nil, "", fmt.Errorf("release a savepoint: %w", err)
+	}
 	var id string
 	if err := tx.QueryRowContext(ctx, "SELECT pg_export_snapshot()").Scan(&id); err != nil {
 		_ = tx.Rollback()

@@ -100,6 +100,10 @@ type DumpReport struct {
 	OtherTables   int     `json:"other_tables"` // tables of other prefixes in the same database, left out
 	Bytes         int64   `json:"bytes"`
 	SHA256        string  `json:"sha256"`
+	// Versions are what the dump says is installed; VersionsErr is why they
+	// could not be read, which makes the dump no worse.
+	Versions    Versions `json:"versions"`
+	VersionsErr error    `json:"-"`
 }
 
 // Rows gives the rows of all tables.
