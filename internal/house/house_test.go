@@ -48,17 +48,18 @@ var house = map[string][]string{
 	"web/portal":          {"web/ui", "web/static"},
 	"migrations":          {},
 	// Domain: pure, and downward only.
-	"internal/tenant":  ground,
-	"internal/backup":  with(ground, "internal/tenant"),
-	"internal/site":    with(ground, "internal/tenant", "internal/backup"),
-	"internal/policy":  with(ground, "internal/tenant", "internal/backup"),
-	"internal/catalog": with(ground, "internal/tenant", "internal/backup", "internal/policy"),
-	"internal/drill":   with(ground, "internal/tenant", "internal/backup", "internal/catalog"),
-	"internal/mirror":  with(ground, "internal/tenant", "internal/backup", "internal/catalog"),
-	"internal/ticket":  with(ground, "internal/tenant"),
-	"internal/billing": with(ground, "internal/tenant", "internal/ticket"),
-	"internal/restore": with(ground, "internal/tenant", "internal/backup", "internal/catalog", "internal/ticket", "internal/billing"),
-	"internal/authz":   with(ground, "internal/tenant"),
+	"internal/tenant":   ground,
+	"internal/backup":   with(ground, "internal/tenant"),
+	"internal/site":     with(ground, "internal/tenant", "internal/backup"),
+	"internal/policy":   with(ground, "internal/tenant", "internal/backup"),
+	"internal/catalog":  with(ground, "internal/tenant", "internal/backup", "internal/policy"),
+	"internal/drill":    with(ground, "internal/tenant", "internal/backup", "internal/catalog"),
+	"internal/mirror":   with(ground, "internal/tenant", "internal/backup", "internal/catalog"),
+	"internal/ticket":   with(ground, "internal/tenant"),
+	"internal/billing":  with(ground, "internal/tenant", "internal/ticket"),
+	"internal/restore":  with(ground, "internal/tenant", "internal/backup", "internal/catalog", "internal/ticket", "internal/billing"),
+	"internal/authz":    with(ground, "internal/tenant"),
+	"internal/identity": with(ground, "internal/tenant"),
 	// What is true of a host's sites and of storage.
 	"internal/moodle":         ground,
 	"internal/embedpg/daemon": ground,
@@ -68,21 +69,22 @@ var house = map[string][]string{
 	"internal/engine":         with(ground, "internal/vault"),
 	"internal/seal":           with(ground, "internal/billing"),
 	"internal/selfcert":       ground,
+	"internal/mail":           ground,
 	// Store and above.
 	"internal/job":    {"internal/id"},
 	rows:              with(ground, domain...),
 	"internal/store":  with(ground, with(domain, rows, "internal/authz", "internal/job", "migrations")...),
-	"internal/app":    with(ground, with(domain, rows, "internal/store", "internal/authz", "internal/job", "internal/seal", "internal/agentproto")...),
+	"internal/app":    with(ground, with(domain, rows, "internal/store", "internal/authz", "internal/identity", "internal/job", "internal/mail", "internal/seal", "internal/agentproto")...),
 	"internal/worker": with(ground, "internal/app", "internal/job", "internal/store"),
 	"internal/keeper": with(ground, "internal/app", "internal/store", "internal/engine", "internal/vault"),
 	// Doors: never store, pgx or River; of the store only the types of rows.
 	"internal/httpd/words":     with(ground, domain...),
 	"internal/httpd/mw":        with(ground, "web/ui", "internal/httpd/words"),
-	"internal/httpd/dash":      with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/agentproto", "internal/httpd/mw", "internal/httpd/words", "web/dash", "web/ui", "web/static")...),
+	"internal/httpd/dash":      with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/identity", "internal/agentproto", "internal/httpd/mw", "internal/httpd/words", "web/dash", "web/ui", "web/static")...),
 	"internal/httpd/agentdoor": with(ground, rows, "internal/app", "internal/agentproto", "internal/httpd/mw"),
 	// The programs.
 	"internal/serve": with(ground, "internal/app", "internal/worker", "internal/keeper", "internal/store", "internal/embedpg", "internal/seal",
-		"internal/selfcert", "internal/vault", "internal/httpd/dash", "internal/httpd/agentdoor"),
+		"internal/selfcert", "internal/vault", "internal/mail", "internal/identity", "internal/httpd/dash", "internal/httpd/agentdoor"),
 	"internal/agent":     with(ground, "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb"),
 	"cmd/holdfast":       anyOf,
 	"cmd/holdfast-agent": with(ground, "internal/agent", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb"),
@@ -104,6 +106,10 @@ var outsiders = map[string][]string{
 	"github.com/go-sql-driver/mysql":          {"internal/sitedb", "internal/minimoodle"},
 	"github.com/VKCOM/php-parser":             {"internal/moodle"},
 	"github.com/chromedp/chromedp":            {},
+	"github.com/wneessen/go-mail":             {"internal/mail"},
+	"github.com/go-webauthn/webauthn":         {"internal/app"},
+	"github.com/coreos/go-oidc":               {"internal/httpd/dash"},
+	"rsc.io/qr":                               {"internal/httpd/dash"},
 	"github.com/riverqueue/river/riverdriver": {"internal/store", "internal/worker"},
 }
 
@@ -300,6 +306,7 @@ func TestHouse_TestPackagesStayOutOfThePrograms(t *testing.T) {
 var callers = map[string][]string{
 	"authz.System":  {"internal/app", "internal/worker", "internal/keeper"},
 	"authz.Console": {"internal/app", "cmd/holdfast"},
+	"authz.Self":    {"internal/app"},
 }
 
 func TestHouse_GrantsAreMadeOnlyWhereTheyMay(t *testing.T) {
