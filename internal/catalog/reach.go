@@ -28,5 +28,37 @@ type Point struct {
 // database copy at or before it, and after, of the next one. The data copy of
 // each is the nearest one, and of two that are equally near the later.
 func Reach(items []Item, moment time.Time) (before, after Point) {
-	return Point{}, Point{}
+	for i := range items {
+		c := &items[i]
+		switch {
+		case c.Kind != backup.Database || !c.Good:
+		case c.At.After(moment):
+			if after.Database == nil || c.At.Before(after.Database.At) {
+				after.Database = c
+			}
+		case before.Database == nil || c.At.After(before.Database.At):
+			before.Database = c
+		}
+	}
+	for _, p := range []*Point{&before, &after} {
+		if p.Database != nil {
+			p.Lost = moment.Sub(p.Database.At)
+			p.fit(items)
+		}
+	}
+	return before, after
+}
+
+// fit finds the data copy.
+func (p *Point) fit(items []Item) {
+	for i := range items {
+		c := &items[i]
+		if c.Kind != backup.Data || !c.Good {
+			continue
+		}
+		skew := c.At.Sub(p.Database.At)
+		if p.Data == nil || skew.Abs() < p.Skew.Abs() || skew.Abs() == p.Skew.Abs() && skew > p.Skew {
+			p.Data, p.Skew = c, skew
+		}
+	}
 }

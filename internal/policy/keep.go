@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/backup"
@@ -70,72 +71,119 @@ func (v Verdict) Expired() bool {
 
 // Retain judges the copies of one site and kind at now, oldest first. Only
 // good copies of a plausible time count for a rule, so that nothing else can
-// push a good copy out.
+// push a good copy out. A protected copy takes no place in a rule's count
+// while it is protected.
+//
+// It is called for every site, so that it takes a handful of allocations
+// whatever the number of copies; the slices of all verdicts share memory.
 func Retain(p Policy, kind backup.Kind, copies []Copy, now time.Time, alarms Alarms) []Verdict {
-	sorted := slices.SortedFunc(slices.Values(copies), func(a, b Copy) int {
-		if c := a.TakenAt.Compare(b.TakenAt); c != 0 {
-			return c
-		}
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
-	out := make([]Verdict, len(sorted))
-	for i, c := range sorted {
-		out[i].Copy = c
+	out := byAge(copies)
+	serving := 0
+	for i := range out {
+		serving += len(out[i].Copy.Tiers)
 	}
-	rules := p.Of(kind)
-	for _, r := range rules {
+	tiers := make([]Tier, serving)
+	for i := range out {
+		n := len(out[i].Copy.Tiers)
+		out[i].Tiers, tiers = tiers[:0:n], tiers[n:]
+	}
+	daily := false
+	for _, r := range p.Rules {
+		if r.Kind != kind {
+			continue
+		}
+		daily = daily || r.Tier == Daily
 		left := r.Keep
 		for i := len(out) - 1; i >= 0 && left > 0; i-- {
-			c := out[i].Copy
-			if _, serves := c.Tiers.Get(r.Tier); serves && counts(c, now) {
+			c := &out[i].Copy
+			if _, serves := c.Tiers.Get(r.Tier); serves && c.counts(now) && !c.ProtectedUntil.After(now) {
 				out[i].Tiers = append(out[i].Tiers, r.Tier)
 				left--
 			}
 		}
 	}
-	established := firstDaily(rules, sorted, now)
-	newerGood := false
+	site := brake{now: now, alarms: alarms, established: established(daily, out, now)}
+	all := make([]Reason, 0, len(out)+len(out)/4)
 	for i := len(out) - 1; i >= 0; i-- {
-		out[i].Reasons = reasons(out[i], now, alarms, established, newerGood)
-		newerGood = newerGood || counts(out[i].Copy, now)
+		from := len(all)
+		if all = site.reasons(all, &out[i]); len(all) > from {
+			out[i].Reasons = all[from:len(all):len(all)]
+		}
+		site.newerGood = site.newerGood || out[i].Copy.counts(now)
 	}
 	return out
 }
 
-// counts tells whether a copy is good and of a plausible time.
-func counts(c Copy, now time.Time) bool { return c.Good && !c.TakenAt.After(now) }
-
-// firstDaily tells whether a copy exists that ends the wait of the initial one:
-// a daily one, or of any tier where the policy has no daily rule.
-func firstDaily(rules []Rule, copies []Copy, now time.Time) bool {
-	daily := slices.ContainsFunc(rules, func(r Rule) bool { return r.Tier == Daily })
-	return slices.ContainsFunc(copies, func(c Copy) bool {
-		_, serves := c.Tiers.Get(Daily)
-		return counts(c, now) && (serves || !daily && len(c.Tiers) > 0)
-	})
+// byAge gives the copies in empty verdicts, oldest first.
+func byAge(copies []Copy) []Verdict {
+	out := make([]Verdict, len(copies))
+	sorted := true
+	for i := range copies {
+		out[i].Copy = copies[i]
+		sorted = sorted && (i == 0 || older(&copies[i-1], &copies[i]) < 0)
+	}
+	if sorted {
+		return out
+	}
+	order := make([]int, len(copies))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return older(&copies[a], &copies[b]) })
+	for i, from := range order {
+		out[i].Copy = copies[from]
+	}
+	return out
 }
 
-func reasons(v Verdict, now time.Time, alarms Alarms, established, newerGood bool) []Reason {
-	var out []Reason
+func older(a, b *Copy) int {
+	if c := a.TakenAt.Compare(b.TakenAt); c != 0 {
+		return c
+	}
+	return strings.Compare(a.ID, b.ID)
+}
+
+// counts tells whether a copy is good and of a plausible time.
+func (c *Copy) counts(now time.Time) bool { return c.Good && !c.TakenAt.After(now) }
+
+// established tells whether a copy exists that ends the wait of the initial
+// one: a daily one, or of any tier where the policy has no daily rule.
+func established(daily bool, all []Verdict, now time.Time) bool {
+	for i := range all {
+		c := &all[i].Copy
+		_, serves := c.Tiers.Get(Daily)
+		if c.counts(now) && (serves || !daily && len(c.Tiers) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// brake is what the reasons of all copies of a site depend on.
+type brake struct {
+	now         time.Time
+	alarms      Alarms
+	established bool
+	newerGood   bool // a newer good copy of a plausible time exists
+}
+
+func (s *brake) reasons(out []Reason, v *Verdict) []Reason {
 	add := func(yes bool, r Reason) {
 		if yes {
 			out = append(out, r)
 		}
 	}
-	c := v.Copy
+	c := &v.Copy
 	add(len(v.Tiers) > 0, ByRule)
-	add(c.ProtectedUntil.After(now), ByProtection)
-	add(c.Initial && !established, ByInitial)
+	add(c.ProtectedUntil.After(s.now), ByProtection)
+	add(c.Initial && !s.established, ByInitial)
 	add(c.Pinned, ByPin)
-	add(c.LegalHold || alarms.LegalHold, ByHold)
+	add(c.LegalHold || s.alarms.LegalHold, ByHold)
 	add(c.InUse, ByUse)
-	add(c.TakenAt.After(now), ByFuture)
-	add(alarms.ClockJumped, ByClock)
-	add(alarms.Tamper, ByTamper)
-	add(!newerGood, ByLast)
+	add(c.TakenAt.After(s.now), ByFuture)
+	add(s.alarms.ClockJumped, ByClock)
+	add(s.alarms.Tamper, ByTamper)
+	add(!s.newerGood, ByLast)
 	return out
 }
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -30,6 +31,15 @@ func (s Schedule) on(day int64) bool {
 	}
 	_, month, date := time.Unix(day*daySeconds, 0).UTC().Date()
 	return (len(s.Days) == 0 || slices.Contains(s.Days, date)) && (len(s.Months) == 0 || slices.Contains(s.Months, month))
+}
+
+// same tells whether two schedules name the same moments by the same lists.
+func (s Schedule) same(o Schedule) bool {
+	return sameSet(s.Months, o.Months) && sameSet(s.Days, o.Days) && sameSet(s.Weekdays, o.Weekdays) && sameSet(s.At, o.At)
+}
+
+func sameSet[T cmp.Ordered](a, b []T) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // dayOf is the calendar day of t, read as UTC.
@@ -96,4 +106,26 @@ func (r Rule) Next(zone *time.Location, after time.Time) (Occurrence, bool) {
 		}
 	}
 	return best, found
+}
+
+// Spacing gives the longest time on the wall between two neighbouring slots of
+// the rule. The rule must come from Policy.Of.
+func (r Rule) Spacing() time.Duration {
+	years := 41 // until the rarest day has come twice
+	switch s := r.Schedule; {
+	case len(s.Months) == 0 && (len(s.Days) == 0 || len(s.Weekdays) == 0):
+		years = 1
+	case len(s.Months) == 0:
+		years = 28 // dates fall on the same weekdays again
+	}
+	first := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	var last time.Time
+	longest := time.Duration(0)
+	for slot := range r.Schedule.slots(first, first.AddDate(years, 3, 0)) {
+		if !last.IsZero() {
+			longest = max(longest, slot.wall().Sub(last))
+		}
+		last = slot.wall()
+	}
+	return longest
 }

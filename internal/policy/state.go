@@ -45,6 +45,30 @@ func AdoptKind(p Policy, kind backup.Kind, s State, from time.Time) State {
 	return s.Adopt(Policy{Rules: p.Of(kind)}, from)
 }
 
+// ChangeKind is AdoptKind for a site that followed the policy old until from.
+// A rule whose times change begins at from, so that the change itself makes
+// nothing owed: slots that only the new times would have had in the past do
+// not exist. Where a slot of the old times is owed at from, the rule goes on
+// from where it was settled, and new times since then are owed in its stead.
+func ChangeKind(old, p Policy, kind backup.Kind, zone *time.Location, s State, from time.Time) State {
+	next := AdoptKind(p, kind, s, from)
+	before := old.Of(kind)
+	for _, r := range p.Of(kind) {
+		at, known := s.settled[r.Key()]
+		i := slices.IndexFunc(before, func(b Rule) bool { return b.Tier == r.Tier })
+		if !known || !at.Before(from) || i >= 0 && before[i].Schedule.same(r.Schedule) {
+			continue
+		}
+		if i >= 0 {
+			if o, any := before[i].Next(zone, at); any && !o.Due.After(from) {
+				continue
+			}
+		}
+		next.settled[r.Key()] = from.UTC().Add(-time.Nanosecond)
+	}
+	return next
+}
+
 // Settled gives the instant through which a rule's slots are settled, false
 // for a rule that the state does not know.
 func (s State) Settled(k Key) (time.Time, bool) {

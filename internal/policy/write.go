@@ -85,6 +85,42 @@ func (s Schedule) Words(night TimeOfDay) string {
 	return when + " at " + list(at)
 }
 
+// Any says which moments a schedule lets one go back to, for a person: "any
+// Friday", "any 1st of a month".
+func (s Schedule) Any() string {
+	if len(s.Weekdays)+len(s.Days)+len(s.Months) == 0 {
+		if len(s.At) > 1 {
+			return "any of " + strconv.Itoa(len(s.At)) + " times a day"
+		}
+		return "any day"
+	}
+	day, month := "day", "a month"
+	if len(s.Weekdays) > 0 {
+		day = either(s.Weekdays)
+	}
+	if len(s.Months) > 0 {
+		month = either(s.Months)
+	}
+	if len(s.Days) == 0 {
+		if len(s.Months) == 0 {
+			return "any " + day
+		}
+		return "any " + day + " in " + month
+	}
+	days := make([]string, len(s.Days))
+	for i, d := range s.Days {
+		days[i] = ordinal(d)
+	}
+	if len(s.Weekdays) > 0 {
+		return "any " + day + " that is the " + either(days) + " of " + month
+	}
+	return "any " + either(days) + " of " + month
+}
+
+func either[T any](all []T) string {
+	return strings.Replace(list(all), " and ", " or ", 1)
+}
+
 func list[T any](all []T) string {
 	words := make([]string, len(all))
 	for i, a := range all {

@@ -136,3 +136,32 @@ func offsetAt(t time.Time, zone *time.Location) time.Duration {
 	_, seconds := t.In(zone).Zone()
 	return time.Duration(seconds) * time.Second
 }
+
+// OffsetChange is an instant at which the wall clock of a zone jumps.
+type OffsetChange struct {
+	At            time.Time     // UTC
+	Before, After time.Duration // offsets from UTC, east positive
+}
+
+// OffsetChanges gives the changes of a zone's offset in (from, to], oldest
+// first.
+func OffsetChanges(zone *time.Location, from, to time.Time) []OffsetChange {
+	var out []OffsetChange
+	before := offsetAt(from, zone)
+	for at := from; at.Before(to); {
+		next := at.Add(stride)
+		if next.After(to) {
+			next = to
+		}
+		// A bound is only a hint: see dueNearChange.
+		if _, end := at.In(zone).ZoneBounds(); end.After(at) && end.Before(next) {
+			next = end
+		}
+		if after := offsetAt(next, zone); after != before {
+			out = append(out, OffsetChange{firstWith(at, next, after, zone), before, after})
+			before = after
+		}
+		at = next
+	}
+	return out
+}
