@@ -1,24 +1,22 @@
 package ui
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 )
 
 // Scale lays ages out along a ruler of 1000 parts: now at 1000, the oldest at
-// 0. It is logarithmic, for the newer the copies the closer they lie: the last
-// day takes about as much room as the week before it, and as the years after
-// the first. The zero value shows one day.
+// 0. The newer the copies the closer they lie in time, so the scale is a power
+// of the age: of five years the last day takes a fourteenth, the last three
+// months a third, the last year more than half. The zero value shows one day.
 type Scale struct {
 	Oldest time.Duration // of what is shown; at least one day is
 }
 
-// knee is the age up to which the scale is close to linear.
-const knee = 6 * time.Hour
-
-func (s Scale) span() float64 {
-	return math.Log1p(float64(max(s.Oldest, 24*time.Hour)) / float64(knee))
-}
+// bend is the power. A smaller one gives more room to the newest.
+const bend = 0.35
 
 // At is where an age lies. What is newer than now or older than the oldest
 // lies at the end.
@@ -26,7 +24,7 @@ func (s Scale) At(age time.Duration) int {
 	if age <= 0 {
 		return 1000
 	}
-	part := math.Log1p(float64(age)/float64(knee)) / s.span()
+	part := math.Pow(float64(age)/float64(max(s.Oldest, day)), bend)
 	return max(1000-int(math.Round(part*1000)), 0)
 }
 
@@ -59,7 +57,7 @@ var marks = []struct {
 }
 
 // room is how far apart labels must stand to be read on the narrowest ruler.
-const room = 92
+const room = 68
 
 // Ticks are the marks that fit, "now" first, the oldest last. The rounder an
 // age the rather it is marked.
@@ -77,10 +75,6 @@ func (s Scale) Ticks() []Tick {
 			ticks = append(ticks, Tick{at, m.label})
 		}
 	}
-	for i := range ticks { // few, so that an insertion is the shortest
-		for j := i; j > 0 && ticks[j].At > ticks[j-1].At; j-- {
-			ticks[j], ticks[j-1] = ticks[j-1], ticks[j]
-		}
-	}
+	slices.SortFunc(ticks, func(a, b Tick) int { return cmp.Compare(b.At, a.At) })
 	return ticks
 }

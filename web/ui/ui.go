@@ -231,6 +231,8 @@ type Input struct {
 	Hint            string
 	Problem         string // what is wrong with the value, one sentence
 	Required, Focus bool
+	Fixed           bool // sent, but not to be changed
+	Max             int  // characters; 0 for no limit
 }
 
 func (i Input) kind() string {
