@@ -179,7 +179,7 @@ func TestRun_TakesBothKindsAndShowsNoSecret(t *testing.T) {
 		if got := p.snapshots(l.Site.ID, l.Kind); len(got) != 1 || got[0].ID != r.Copy.Snapshot {
 			t.Errorf("%s: the repository holds %v, the result says %s", l.Kind, got, r.Copy.Snapshot)
 		}
-		if r.Copy.Facts.DBName != site.DB.Name || len(r.Copy.Manifest) == 0 || r.Copy.Seconds <= 0 || r.Copy.TakenAt.IsZero() {
+		if r.Copy.Facts.DBName != site.DB.Name || len(r.Copy.Manifest) == 0 || r.Copy.Seconds <= 0 || r.Copy.TakenAt.IsZero() || r.Copy.Facts.Fingerprint == "" {
 			t.Errorf("%s: the copy is %+v", l.Kind, r.Copy)
 		}
 	}

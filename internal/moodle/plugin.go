@@ -79,7 +79,11 @@ func Plugins(ctx context.Context, in Install) ([]Plugin, error) {
 	}
 	SortPlugins(out)
 	if w.denied > 0 {
-		return out, errs.New(errs.Forbidden, "%d folders or files of the code may not be read, the first of them %s; plug-ins may be missing from the list.", w.denied, w.first)
+		more := ""
+		if w.denied > 1 {
+			more = fmt.Sprintf(" (and %d more)", w.denied-1)
+		}
+		return out, errs.New(errs.Forbidden, "%s%s may not be read, so that plug-ins may be missing from the list.", w.first, more)
 	}
 	return out, nil
 }
