@@ -49,7 +49,8 @@ func TestReadVersions_TakesWhatIsAVersionAndNothingElse(t *testing.T) {
 		}
 		want := fmt.Sprint([]moodle.Plugin{
 			{Component: strings.Repeat("m", 40) + "_" + strings.Repeat("x", 59), Version: "3"},
-			{Component: "mod_forum", Version: "2024100700.01"}, {Component: "mod_quiz", Version: "2024100701"},
+			{Component: "mod_forum", Version: "2024100700.01"},
+			{Component: "mod_quiz", Version: "2024100701"},
 		})
 		if got.Version != "2024100700" || got.AllVersionsHash != "0123456789abcdef0123456789abcdef01234567" || fmt.Sprint(got.Plugins) != want {
 			t.Errorf("got %+v", got)
