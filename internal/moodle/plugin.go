@@ -49,7 +49,13 @@ var (
 // and those that others' libraries fill.
 var noPlugins = map[string]bool{
 	"amd": true, "classes": true, "db": true, "fonts": true, "lang": true, "pix": true, "templates": true, "tests": true, "yui": true,
-	"node_modules": true, "vendor": true, "CVS": true,
+	"simpletest": true, "CVS": true, "_vti_cnf": true, "node_modules": true, "vendor": true,
+}
+
+// mayHold tells whether plug-ins may lie in a folder's folder. The one plug-in
+// with a name that Moodle passes over everywhere else is auth_db.
+func mayHold(folder, name string) bool {
+	return !noPlugins[name] && name[0] != '.' || name == "db" && filepath.Base(folder) == "auth"
 }
 
 // Valid tells whether a component and its version are such as Moodle makes.
@@ -135,7 +141,7 @@ func (w *pluginWalk) folder(ctx context.Context, path string, depth int) error {
 		}
 		name := e.Name()
 		switch {
-		case e.IsDir() && depth < pluginDepth && !noPlugins[name] && name[0] != '.' && !slices.Contains(w.elsewhere, filepath.Join(path, name)):
+		case e.IsDir() && depth < pluginDepth && mayHold(path, name) && !slices.Contains(w.elsewhere, filepath.Join(path, name)):
 			below = append(below, name)
 		case name == "version.php" && e.Type().IsRegular():
 			version = true

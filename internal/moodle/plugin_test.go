@@ -63,6 +63,8 @@ func TestPlugins_AreReadInBothLayouts(t *testing.T) {
 	for _, layout := range []string{moodle.LayoutClassic, moodle.LayoutPublic} {
 		in := pluginTree(t, layout, map[string]string{
 			"mod/quiz":                          ver("mod_quiz", "2024100701"),
+			"auth/db":                           ver("auth_db", "2024100700"),
+			"mod/quiz/db":                       ver("mod_db", "1"),
 			"mod/quiz/accessrule/seb":           ver("quizaccess_seb", "2024100700"),
 			"admin/tool/log/store/standard":     ver("logstore_standard", "2024100700.02"),
 			"lib/editor/tiny/plugins/media":     "<?php $plugin->component=\"tiny_media\"; $plugin->version = '2024100700';",
@@ -85,7 +87,7 @@ func TestPlugins_AreReadInBothLayouts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := "local_a_b=2024010100 logstore_standard=2024100700.02 mod_quiz=2024100701 quizaccess_seb=2024100700 tiny_media=2024100700"
+		want := "auth_db=2024100700 local_a_b=2024010100 logstore_standard=2024100700.02 mod_quiz=2024100701 quizaccess_seb=2024100700 tiny_media=2024100700"
 		if names(got) != want {
 			t.Errorf("%s: got %s\nwant %s", layout, names(got), want)
 		}
