@@ -37,7 +37,12 @@ func newPolicyShow() *cobra.Command {
 		for _, r := range p.Rules {
 			rows = append(rows, []string{string(r.Kind), string(r.Tier), r.Schedule.Words(p.Night), strconv.Itoa(r.Keep)})
 		}
-		return table(c.OutOrStdout(), rows)
+		if err := table(c.OutOrStdout(), rows); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.OutOrStdout(), "\nA site starts within %s hours of a slot's due instant; a slot that is still owed %s hours after that is late.\n",
+			policy.HoursMinutes(p.Window), policy.HoursMinutes(p.Grace))
+		return err
 	}
 	return c
 }

@@ -52,3 +52,12 @@ func TestWantsSeal_OnceAMonthAndOnlyGoodDatabaseCopies(t *testing.T) {
 		t.Fatal("only a month's first good database copy is sealed")
 	}
 }
+
+func TestUsable_IsWhatARestoreMayRead(t *testing.T) {
+	t.Parallel()
+	for _, s := range catalog.States() {
+		if s.Usable() != (s == catalog.Good || s == catalog.Incomplete) {
+			t.Errorf("%s: usable %v", s, s.Usable())
+		}
+	}
+}

@@ -41,7 +41,7 @@ func BeforeChange(all []Seen, newest Seen) (protect []string, changed bool) {
 	if same != nil {
 		protect = append(protect, same.ID)
 	}
-	others := slices.DeleteFunc(sorted, func(c Seen) bool { return c.Kind == newest.Kind || c.At.After(newest.At) })
+	others := slices.DeleteFunc(slices.Clone(sorted), func(c Seen) bool { return c.Kind == newest.Kind || c.At.After(newest.At) })
 	if other := beforeOther(others, known.At); other != nil {
 		protect = append(protect, other.ID)
 	}

@@ -49,6 +49,11 @@ const (
 	ByLast       Reason = "no_newer_good" // no newer good copy of a plausible time exists
 )
 
+// Reasons are all reasons.
+func Reasons() []Reason {
+	return []Reason{ByRule, ByProtection, ByInitial, ByPin, ByHold, ByUse, ByFuture, ByClock, ByTamper, ByLast}
+}
+
 // Alarms are the facts about a site that stop every deletion.
 type Alarms struct {
 	Tamper      bool

@@ -12,7 +12,8 @@ import (
 	"holdfast/internal/policy"
 )
 
-// history takes copies by a random policy; some fail, some are damaged later.
+// history takes copies by a random policy; some fail, some are
+// damaged later, some are protected for a while.
 func history(r *rand.Rand) (policy.Policy, []policy.Copy, time.Time) {
 	from := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 	p, _ := random(r, from, from.AddDate(0, 3, 0))
@@ -29,7 +30,11 @@ func history(r *rand.Rand) (policy.Policy, []policy.Copy, time.Time) {
 		}
 		var served policy.Served
 		served, state = state.Serve(p, backup.Data, time.UTC, now)
-		copies = append(copies, policy.Copy{ID: strconv.Itoa(len(copies)), TakenAt: now, Tiers: served.Tiers, Good: r.IntN(6) > 0})
+		c := policy.Copy{ID: strconv.Itoa(len(copies)), TakenAt: now, Tiers: served.Tiers, Good: r.IntN(6) > 0}
+		if r.IntN(5) == 0 {
+			c.ProtectedUntil = now.AddDate(0, 0, r.IntN(30))
+		}
+		copies = append(copies, c)
 	}
 	return p, copies, now
 }
@@ -74,6 +79,9 @@ func TestRetain_NeverFewerGoodCopiesThanARuleKeeps(t *testing.T) {
 				t.Fatalf("seed %d: %s keeps %v, want %v", seed, rule.Tier, got, want)
 			}
 		}
+		if len(all) > 0 {
+			now = all[len(all)-1].TakenAt
+		}
 		again := policy.Retain(p, backup.Data, stored, now, policy.Alarms{})
 		if slices.ContainsFunc(again, func(v policy.Verdict) bool { return len(v.Reasons) == 0 }) {
 			t.Fatalf("seed %d: a second look drops more", seed)
@@ -102,11 +110,15 @@ func TestRetain_BrakeSaysWhy(t *testing.T) {
 		"the site is held":        {old: old, newer: []policy.Copy{newer}, alarms: policy.Alarms{LegalHold: true}, want: []policy.Reason{policy.ByHold}},
 		"in use":                  {old: with(old, func(c *policy.Copy) { c.InUse = true }), newer: []policy.Copy{newer}, want: []policy.Reason{policy.ByUse}},
 		"protected":               {old: with(old, func(c *policy.Copy) { c.ProtectedUntil = now.Add(1) }), newer: []policy.Copy{newer}, want: []policy.Reason{policy.ByProtection}},
-		"no longer protected":     {old: with(old, func(c *policy.Copy) { c.ProtectedUntil = now }), newer: []policy.Copy{newer}},
-		"the first":               {old: with(old, func(c *policy.Copy) { c.Initial = true }), newer: []policy.Copy{with(newer, func(c *policy.Copy) { c.Tiers = nil })}, want: []policy.Reason{policy.ByInitial}},
-		"the first, outlived":     {old: with(old, func(c *policy.Copy) { c.Initial = true }), newer: []policy.Copy{newer}},
-		"tampered":                {old: old, newer: []policy.Copy{newer}, alarms: policy.Alarms{Tamper: true}, want: []policy.Reason{policy.ByTamper}},
-		"a clock that jumped":     {old: old, newer: []policy.Copy{newer}, alarms: policy.Alarms{ClockJumped: true}, want: []policy.Reason{policy.ByClock}},
+		"protected, though it serves": {
+			old: with(old, func(c *policy.Copy) { c.ProtectedUntil, c.Tiers = now.Add(1), newer.Tiers }), newer: []policy.Copy{newer},
+			want: []policy.Reason{policy.ByProtection},
+		},
+		"no longer protected": {old: with(old, func(c *policy.Copy) { c.ProtectedUntil = now }), newer: []policy.Copy{newer}},
+		"the first":           {old: with(old, func(c *policy.Copy) { c.Initial = true }), newer: []policy.Copy{with(newer, func(c *policy.Copy) { c.Tiers = nil })}, want: []policy.Reason{policy.ByInitial}},
+		"the first, outlived": {old: with(old, func(c *policy.Copy) { c.Initial = true }), newer: []policy.Copy{newer}},
+		"tampered":            {old: old, newer: []policy.Copy{newer}, alarms: policy.Alarms{Tamper: true}, want: []policy.Reason{policy.ByTamper}},
+		"a clock that jumped": {old: old, newer: []policy.Copy{newer}, alarms: policy.Alarms{ClockJumped: true}, want: []policy.Reason{policy.ByClock}},
 		"the future": {
 			old: with(old, func(c *policy.Copy) { c.TakenAt = now.Add(1) }), newer: []policy.Copy{newer},
 			want: []policy.Reason{policy.ByFuture, policy.ByLast},
@@ -135,4 +147,97 @@ func TestRetain_AWrongClockPushesNoGoodCopyOut(t *testing.T) {
 			t.Errorf("%s expired", v.Copy.ID)
 		}
 	}
+}
+
+func TestRetain_AProtectedCopyTakesNoPlaceInTheCounts(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	var copies []policy.Copy
+	for i := range 10 {
+		copies = append(copies, policy.Copy{ID: strconv.Itoa(i), TakenAt: now.AddDate(0, 0, -i), Good: true, Tiers: policy.Tiers{{Tier: policy.Daily}}})
+	}
+	copies[1].ProtectedUntil = now.AddDate(0, 0, 30)
+	kept := func(at time.Time) (ids []string) {
+		for _, v := range policy.Retain(policy.Default(), backup.Database, copies, at, policy.Alarms{}) {
+			if len(v.Tiers) > 0 {
+				ids = append(ids, v.Copy.ID)
+			}
+		}
+		return ids
+	}
+	if got := kept(now); !slices.Equal(got, []string{"7", "6", "5", "4", "3", "2", "0"}) {
+		t.Errorf("seven and the protected one, not %v", got)
+	}
+	if got := kept(now.AddDate(0, 0, 30)); !slices.Equal(got, []string{"6", "5", "4", "3", "2", "1", "0"}) {
+		t.Errorf("once its date has come it counts again: %v", got)
+	}
+}
+
+func TestReason_EachHasWords(t *testing.T) {
+	t.Parallel()
+	for _, r := range policy.Reasons() {
+		if w := r.Words(); w == "" || w == string(r) {
+			t.Errorf("%s has no words", r)
+		}
+	}
+}
+
+func TestTiers_KeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	var tiers policy.Tiers
+	for _, tier := range []policy.Tier{policy.Weekly, policy.Daily, policy.Monthly, policy.Daily} {
+		tiers = tiers.With(tier, policy.NewSlot(2026, 4, 24, 0))
+	}
+	b, err := tiers.Without(policy.Weekly).MarshalJSON()
+	if err != nil || string(b) != `{"daily":"2026-04-24T00:00","monthly":"2026-04-24T00:00"}` || len(tiers) != 3 {
+		t.Errorf("%s, %v, of %v", b, err, tiers)
+	}
+}
+
+// BenchmarkRetain_EightMillion judges 80 copies of each of 100,000 sites: the
+// newest that the published policy keeps, and two that expire. A thousand
+// sites have copies of their own, which the rest share.
+func BenchmarkRetain_EightMillion(b *testing.B) {
+	const sites, distinct = 100_000, 1000
+	p, now := policy.Default(), instant(b, "2026-04-27T12:00:00Z")
+	history, err := policy.Simulate(zone(b, "Europe/Berlin"), now.AddDate(-6, 0, 0), now, nil, p)
+	if err != nil {
+		b.Fatal(err)
+	}
+	type site map[backup.Kind][]policy.Copy
+	all := make([]site, distinct)
+	for i := range all {
+		all[i] = site{}
+		for n, c := range history.Copies {
+			all[i][c.Kind] = append(all[i][c.Kind], policy.Copy{ID: strconv.Itoa(n), TakenAt: c.At, Good: true, Tiers: slices.Clone(c.Tiers)})
+		}
+		extra := len(history.Copies) - 78
+		all[i][backup.Database] = all[i][backup.Database][extra:]
+		for _, id := range []string{"a", "b"} {
+			last := all[i][backup.Database][0]
+			expired := policy.Copy{ID: id, TakenAt: last.TakenAt.Add(-time.Hour), Good: true, Tiers: policy.Tiers{{Tier: policy.Daily}}}
+			all[i][backup.Database] = slices.Insert(all[i][backup.Database], 0, expired)
+		}
+	}
+	b.ReportAllocs()
+	judged := 0
+	for b.Loop() {
+		copies, expired := 0, 0
+		for i := range sites {
+			for _, kind := range backup.Kinds() {
+				verdicts := policy.Retain(p, kind, all[i%distinct][kind], now, policy.Alarms{})
+				copies += len(verdicts)
+				for i := range verdicts {
+					if len(verdicts[i].Reasons) == 0 {
+						expired++
+					}
+				}
+			}
+		}
+		if copies != 80*sites || expired != 2*sites {
+			b.Fatalf("%d copies, %d expired", copies, expired)
+		}
+		judged += copies
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(judged), "ns/copy")
 }

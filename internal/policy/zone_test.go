@@ -162,3 +162,78 @@ func TestLoadZone_RefusesWhatIsNoZone(t *testing.T) {
 		}
 	}
 }
+
+// TestOffsetChanges_EveryZoneForTenYears compares with a look at every hour.
+func TestOffsetChanges_EveryZoneForTenYears(t *testing.T) {
+	t.Parallel()
+	from, to := time.Date(2011, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, name := range zoneNames(t) {
+		tz := zone(t, name)
+		got := policy.OffsetChanges(tz, from, to)
+		i := 0
+		_, before := from.In(tz).Zone()
+		for at := from; !at.After(to); at = at.Add(time.Hour) {
+			_, after := at.In(tz).Zone()
+			if after == before {
+				continue
+			}
+			if i == len(got) || got[i].At.After(at) || !got[i].At.After(at.Add(-time.Hour)) ||
+				got[i].Before != time.Duration(before)*time.Second || got[i].After != time.Duration(after)*time.Second {
+				t.Fatalf("%s: the clock changes before %s; change %d of %v", name, at, i, got)
+			}
+			if _, just := got[i].At.Add(-time.Second).In(tz).Zone(); just != before {
+				t.Fatalf("%s: the clock had changed before %s", name, got[i].At)
+			}
+			before = after
+			i++
+		}
+		if i != len(got) {
+			t.Fatalf("%s: %d changes, want %d", name, len(got), i)
+		}
+	}
+}
+
+func TestSpacing_IsTheLongestTimeBetweenTwoSlots(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		schedule policy.Schedule
+		want     time.Duration
+	}{
+		{policy.Schedule{}, day},
+		{policy.Schedule{At: []policy.TimeOfDay{0, 240, 480}}, 16 * time.Hour},
+		{policy.Schedule{Weekdays: []time.Weekday{time.Friday}}, 7 * day},
+		{policy.Schedule{Weekdays: []time.Weekday{time.Friday, time.Monday}}, 4 * day},
+		{policy.Schedule{Days: []int{1, 8, 15, 22}}, 10 * day},
+		{policy.Schedule{Days: []int{1}}, 31 * day},
+		{policy.Schedule{Days: []int{31}}, 61 * day},
+		{policy.Schedule{Days: []int{13}, Weekdays: []time.Weekday{time.Friday}}, 427 * day},
+		{policy.Schedule{Months: []time.Month{time.January}, Days: []int{1}}, 366 * day},
+		{policy.Schedule{Months: []time.Month{time.February}, Days: []int{29}}, 4*365*day + day},
+	} {
+		p := policy.Policy{Rules: []policy.Rule{{Kind: "data", Tier: "x", Keep: 1, Schedule: c.schedule}}}
+		if got := p.Of("data")[0].Spacing(); got != c.want {
+			t.Errorf("%s: %s, want %s", c.schedule.Any(), got, c.want)
+		}
+	}
+}
+
+func TestAny_SaysWhichMoments(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[string]policy.Schedule{
+		"any day":                                {},
+		"any of 2 times a day":                   {At: []policy.TimeOfDay{0, 720}},
+		"any Friday":                             {Weekdays: []time.Weekday{time.Friday}},
+		"any Monday or Friday":                   {Weekdays: []time.Weekday{time.Monday, time.Friday}},
+		"any 1st of a month":                     {Days: []int{1}},
+		"any 1st, 8th or 15th of a month":        {Days: []int{1, 8, 15}},
+		"any 1st of January":                     {Days: []int{1}, Months: []time.Month{time.January}},
+		"any Sunday in June or July":             {Weekdays: []time.Weekday{time.Sunday}, Months: []time.Month{time.June, time.July}},
+		"any day in June":                        {Months: []time.Month{time.June}},
+		"any Friday that is the 13th of a month": {Weekdays: []time.Weekday{time.Friday}, Days: []int{13}},
+	} {
+		if got := s.Any(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
