@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,19 +22,26 @@ import (
 )
 
 func newBackup(s *settings) *cobra.Command {
-	var kind string
+	var kind, protect, reason string
 	var wait bool
-	c := leaf("backup SITE", "Back up a site now", "holdfast backup learn.school.example --kind database --wait", 1, nil)
+	c := leaf("backup SITE", "Back up a site now; the copies are protected, outside the policy's counts",
+		"holdfast backup learn.school.example --kind database --wait\nholdfast backup learn.school.example --protect 30d --reason \"before the upgrade to 4.5\"", 1, nil)
 	asJSON := jsonFlag(c)
 	c.Flags().StringVar(&kind, "kind", "all", "database, data or all")
 	c.Flags().BoolVar(&wait, "wait", false, "wait until the copies are there; exit 1 if one is not good")
+	c.Flags().StringVar(&protect, "protect", "", "for how long the copies are protected, like 30d (the default)")
+	c.Flags().StringVar(&reason, "reason", "", "why, in a few words; it stands beside the copies")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		kinds, err := backup.ParseKinds("kind", kind)
 		if err != nil {
 			return err
 		}
+		keep, err := protection(protect, reason)
+		if err != nil {
+			return err
+		}
 		return console(c, s, func(ctx context.Context, a *app.App) error {
-			started, err := a.StartBackup(ctx, authz.Console(), args[0], kinds)
+			started, err := a.StartBackup(ctx, authz.Console(), args[0], kinds, keep)
 			if err != nil {
 				return err
 			}
@@ -44,6 +52,20 @@ func newBackup(s *settings) *cobra.Command {
 		})
 	}
 	return c
+}
+
+// protection reads --protect, days with or without a d, and --reason.
+func protection(days, reason string) (app.Protection, error) {
+	p := app.Protection{Reason: reason}
+	if days == "" {
+		return p, nil
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(days, "d"))
+	if err != nil || n < 1 {
+		return p, errs.Field("protect", "%q must be a number of days, like 30d", days)
+	}
+	p.Days = n
+	return p, nil
 }
 
 type runRow struct {

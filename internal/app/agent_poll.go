@@ -167,6 +167,9 @@ func loseRun(ctx context.Context, tx *store.Tx, h AgentHost, l dbq.LeasedRunsRow
 	var err error
 	if l.Attempt >= l.MaxAttempts {
 		verb = "run.failed"
+		if err = runEnded(ctx, tx, dbq.Run{TenantID: l.TenantID, SiteID: l.SiteID, Kind: l.Kind, Reason: l.Reason}, backup.Failed); err != nil {
+			return err
+		}
 		_, err = tx.FinishRun(ctx, dbq.FinishRunParams{
 			TenantID: l.TenantID, ID: l.ID, ToState: backup.Failed, Now: tx.Now, Fence: l.Fence, ErrorCode: "agent-lost",
 			Error: "The agent ended in the middle of every attempt; see the host's log for what stopped it.",
@@ -199,9 +202,14 @@ func strangers(leased []dbq.LeasedRunsRow, held []agentproto.Held) []agentproto.
 }
 
 // lease gives out up to free runs, fairly between tenants: a tenant's second
-// run waits until every other tenant here has its first.
+// run waits until every other tenant here has its first. At a destination with
+// a limit it takes no more than the host's places there.
 func (a *App) lease(ctx context.Context, tx *store.Tx, h AgentHost, epoch int64, free int) ([]agentproto.Lease, error) {
-	picked, err := tx.PickRuns(ctx, dbq.PickRunsParams{HostID: h.ID, Free: int32(free)}) //nolint:gosec // at most 64
+	at, err := lockPlaces(ctx, tx, h.ID)
+	if err != nil {
+		return nil, err
+	}
+	picked, err := tx.PickRuns(ctx, dbq.PickRunsParams{HostID: h.ID, Free: int32(free), Limited: at.destinations, Places: at.places}) //nolint:gosec // at most 64
 	if err != nil {
 		return nil, err
 	}
@@ -219,6 +227,7 @@ func (a *App) lease(ctx context.Context, tx *store.Tx, h AgentHost, epoch int64,
 			return nil, err
 		}
 		leases = append(leases, l)
+		at.took(r.DestinationID)
 		if err := tx.Notify(ctx, store.ChannelRuns, r.ID.String()); err != nil {
 			return nil, err
 		}
@@ -227,7 +236,7 @@ func (a *App) lease(ctx context.Context, tx *store.Tx, h AgentHost, epoch int64,
 			return nil, err
 		}
 	}
-	return leases, nil
+	return leases, at.settle(ctx, tx, h.ID)
 }
 
 func (a *App) leaseOf(ctx context.Context, tx *store.Tx, h AgentHost, r dbq.Run) (agentproto.Lease, error) {

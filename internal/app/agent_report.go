@@ -173,7 +173,7 @@ func (a *App) Complete(ctx context.Context, h AgentHost, r agentproto.CompleteRe
 		case agentproto.OutcomeStopped:
 			if row.Attempt < row.MaxAttempts {
 				return loseRun(ctx, tx, h, dbq.LeasedRunsRow{
-					TenantID: row.TenantID, ID: row.ID, SiteID: row.SiteID, Fence: row.Fence, Attempt: row.Attempt, MaxAttempts: row.MaxAttempts,
+					TenantID: row.TenantID, ID: row.ID, SiteID: row.SiteID, Kind: row.Kind, Reason: row.Reason, Fence: row.Fence, Attempt: row.Attempt, MaxAttempts: row.MaxAttempts,
 				})
 			}
 		}
@@ -243,15 +243,28 @@ func keepCopy(ctx context.Context, tx *store.Tx, row dbq.Run, r agentproto.Compl
 	if err != nil || n == 0 {
 		return staleRun(err)
 	}
-	made, err := insertCopy(ctx, tx, row, c, state)
+	t, err := lockTimetable(ctx, tx, row.TenantID, row.SiteID, row.Kind)
 	if err != nil {
+		return err
+	}
+	p, err := t.place(ctx, tx, row, c, state)
+	if err != nil {
+		return err
+	}
+	made, err := insertCopy(ctx, tx, row, c, state, p)
+	if err != nil {
+		return err
+	}
+	if err := noteChange(ctx, tx, row, made, c); err != nil {
 		return err
 	}
 	if err := keepFacts(ctx, tx, row, c.Facts); err != nil {
 		return err
 	}
 	of := store.Subject{Kind: "copy", ID: made.UUID(), Tenant: row.TenantID, Site: row.SiteID}
-	err = tx.Event(ctx, "copy.taken", of, map[string]any{"kind": row.Kind, "state": state, "run": row.ID, "bytes": c.Bytes, "problems": len(c.Problems)})
+	err = tx.Event(ctx, "copy.taken", of, map[string]any{
+		"kind": row.Kind, "state": state, "run": row.ID, "bytes": c.Bytes, "problems": len(c.Problems), "serves": p.tiers, "missed": p.missed,
+	})
 	if err != nil {
 		return err
 	}
@@ -300,15 +313,11 @@ func mergeFacts(before siteFacts, now agentproto.Facts, kind backup.Kind) siteFa
 	return merged
 }
 
-func insertCopy(ctx context.Context, tx *store.Tx, row dbq.Run, c *agentproto.Copy, state catalog.State) (id.Copy, error) {
+func insertCopy(ctx context.Context, tx *store.Tx, row dbq.Run, c *agentproto.Copy, state catalog.State, p placing) (id.Copy, error) {
 	made := id.New[id.Copy]()
 	s, err := tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: row.TenantID, ID: row.SiteID})
 	if err != nil {
 		return made, err
-	}
-	zone, err := time.LoadLocation(s.TimeZone)
-	if err != nil {
-		zone = time.UTC
 	}
 	repo, err := tx.RepositoryOfSite(ctx, dbq.RepositoryOfSiteParams{TenantID: row.TenantID, SiteID: row.SiteID, Kind: row.Kind})
 	if err != nil {
@@ -321,6 +330,10 @@ func insertCopy(ctx context.Context, tx *store.Tx, row dbq.Run, c *agentproto.Co
 	if err != nil {
 		return made, err
 	}
+	tiers, err := json.Marshal(p.tiers)
+	if err != nil {
+		return made, err
+	}
 	var rows int64
 	for _, t := range c.Tables {
 		rows += t.Rows
@@ -329,7 +342,8 @@ func insertCopy(ctx context.Context, tx *store.Tx, row dbq.Run, c *agentproto.Co
 		TenantID: row.TenantID, ID: made, SiteID: row.SiteID, RepositoryID: repo.ID, RunID: row.ID, Fence: *row.Fence, Kind: row.Kind, State: state,
 		Snapshot: c.Snapshot, Manifest: c.Manifest, TakenAt: c.TakenAt.UTC(), FinishedAt: tx.Now, Seconds: c.Seconds, Files: c.Files, Bytes: c.Bytes,
 		StoredBytes: c.StoredBytes, Sha256: c.SHA256, RowTotal: rows, TableTotal: int32(len(c.Tables)), Vanished: c.Vanished, Details: details, //nolint:gosec // at most 20,000
-		LocalMonth: catalog.LocalMonth(c.TakenAt, zone), Tiers: []byte("{}"),
+		LocalMonth: catalog.LocalMonth(c.TakenAt, siteZone(s.TimeZone)), Tiers: tiers, StartedAt: row.StartedAt, Initial: p.initial,
+		ProtectedUntil: p.protectedUntil, ProtectedWhy: p.protectedWhy, Fingerprint: c.Facts.Fingerprint,
 	})
 }
 
@@ -346,6 +360,9 @@ func failRun(ctx context.Context, tx *store.Tx, row dbq.Run, r agentproto.Comple
 		})
 		if err != nil || n == 0 {
 			return staleRun(err)
+		}
+		if err := runEnded(ctx, tx, row, backup.Failed); err != nil {
+			return err
 		}
 		return tx.Event(ctx, "run.failed", of, detail)
 	}

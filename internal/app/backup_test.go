@@ -26,7 +26,7 @@ func TestStartBackup_JoinsTheRunThatIsOpen(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			s, err := r.StartBackup(t.Context(), authz.Console(), "a.example", backup.Kinds())
+			s, err := r.StartBackup(t.Context(), authz.Console(), "a.example", backup.Kinds(), app.Protection{})
 			if err != nil || len(s) != 2 || !s[0].Joined {
 				t.Errorf("%+v, %v", s, err)
 			}
@@ -55,13 +55,13 @@ func TestStartBackup_ACustomerMayForTheOwnSiteAndSeesNoOther(t *testing.T) {
 	}
 	_, err := r.AddAccount(t.Context(), authz.Console(), app.NewAccount{Email: "ana@a.example", Name: "Ana", Password: "a long password", Tenant: "a", Role: tenant.Admin})
 	r.must(err)
-	ana, err := r.SignIn(t.Context(), "ANA@a.example ", "a long password")
+	ana, err := r.SignIn(t.Context(), app.From{}, "ANA@a.example ", "a long password")
 	r.must(err)
-	started, err := r.StartBackup(t.Context(), ana.Actor, "a.example", []backup.Kind{backup.Data})
+	started, err := r.StartBackup(t.Context(), ana.Actor, "a.example", []backup.Kind{backup.Data}, app.Protection{})
 	if err != nil || started[0].Joined {
 		t.Fatalf("%+v, %v", started, err)
 	}
-	if _, err := r.StartBackup(t.Context(), ana.Actor, "b.example", backup.Kinds()); !errs.Is(err, errs.NotFound) {
+	if _, err := r.StartBackup(t.Context(), ana.Actor, "b.example", backup.Kinds(), app.Protection{}); !errs.Is(err, errs.NotFound) {
 		t.Errorf("a foreign site: %v", err)
 	}
 	if _, err := r.ViewSite(t.Context(), ana.Actor, "b.example"); !errs.Is(err, errs.NotFound) {
@@ -81,8 +81,8 @@ func TestSignIn_SaysTheSameOfAWrongPasswordAndOfNobody(t *testing.T) {
 	r := newRig(t)
 	_, err := r.AddAccount(t.Context(), authz.Console(), app.NewAccount{Email: "sam@x.example", Name: "Sam", Password: "a long password", Staff: tenant.Operator})
 	r.must(err)
-	_, wrong := r.SignIn(t.Context(), "sam@x.example", "another password")
-	_, nobody := r.SignIn(t.Context(), "none@x.example", "another password")
+	_, wrong := r.SignIn(t.Context(), app.From{}, "sam@x.example", "another password")
+	_, nobody := r.SignIn(t.Context(), app.From{}, "none@x.example", "another password")
 	if !errs.Is(wrong, errs.Unsigned) || errs.Sentence(wrong) != errs.Sentence(nobody) {
 		t.Fatalf("%v / %v", wrong, nobody)
 	}

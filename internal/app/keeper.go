@@ -4,13 +4,10 @@ import (
 	"context"
 	"time"
 
-	"github.com/riverqueue/river"
-
 	"holdfast/internal/backup"
 	"holdfast/internal/catalog"
 	"holdfast/internal/errs"
 	"holdfast/internal/id"
-	"holdfast/internal/job"
 	"holdfast/internal/seal"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
@@ -51,19 +48,14 @@ func (a *App) FollowCopy(ctx context.Context, c id.Copy) error {
 // Sweep is the net under the other jobs: planned runs whose dispatch job was
 // lost are dispatched, expired sessions go.
 func (a *App) Sweep(ctx context.Context) error {
+	if err := a.upkeep(ctx); err != nil {
+		return err
+	}
 	return a.system(ctx, "sweep", func(ctx context.Context, tx *store.Tx) error {
-		stuck, err := tx.StuckPlannedRuns(ctx, tx.Now.Add(-time.Minute))
-		if err != nil {
+		if err := dispatchStuck(ctx, tx); err != nil {
 			return err
 		}
-		jobs := make([]river.InsertManyParams, 0, len(stuck))
-		for _, r := range stuck {
-			jobs = append(jobs, river.InsertManyParams{Args: job.DispatchRun{Run: r.ID}})
-		}
-		if err := tx.Enqueue(ctx, jobs...); err != nil {
-			return err
-		}
-		_, err = tx.DeleteExpiredSessions(ctx, tx.Now)
+		_, err := tx.DeleteExpiredSessions(ctx, tx.Now)
 		return err
 	})
 }
@@ -76,7 +68,8 @@ type Task struct {
 	Password   string
 	Snapshot   string   // of the copy, if the task has one
 	SHA256     string   // of the copy's dump
-	Known      []string // every snapshot of the repository that the catalog has
+	SealedName string   // of the copy's plain sealed file, if it has one
+	Known      []string // every snapshot of the repository that the catalog means to keep
 	SealKey    []byte   // for a sealed file of this copy
 }
 
@@ -113,7 +106,7 @@ func (a *App) TakeTask(ctx context.Context, d id.Destination) (t Task, ok bool, 
 			if err != nil {
 				return err
 			}
-			t.Snapshot, t.SHA256 = c.Snapshot, c.Sha256
+			t.Snapshot, t.SHA256, t.SealedName = c.Snapshot, c.Sha256, c.SealedName
 			if t.SealKey, err = a.SealedFileKey(c.ID); err != nil {
 				return err
 			}
@@ -152,6 +145,10 @@ type TaskOutcome struct {
 	Damage       string // verification found the copy damaged: what, in a sentence
 	SealedName   string
 	SealedSHA256 string
+
+	RepositoryBytes int64 // what the repository takes up afterwards; 0 if it was not measured
+	BytesBefore     int64 // the same before maintenance
+	PendingBytes    int64 // what further maintenance will bring back
 }
 
 // FinishTask records a task's end with all its effects.
@@ -211,7 +208,9 @@ func (a *App) taskDone(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome,
 		}
 		return tx.Event(ctx, "copy.sealed", ofCopy, map[string]any{"file": o.SealedName, "sha256": o.SealedSHA256})
 	case dbq.TaskKindMaintain:
-		return tx.Event(ctx, "repository.maintained", of, nil)
+		return maintained(ctx, tx, t, o, of)
+	case dbq.TaskKindDeleteCopy:
+		return copyDeleted(ctx, tx, t, ofCopy)
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func (r *rig) keep() {
 
 func (r *rig) again(name string, kind backup.Kind) app.Started {
 	r.t.Helper()
-	s, err := r.StartBackup(r.t.Context(), authz.Console(), name, []backup.Kind{kind})
+	s, err := r.StartBackup(r.t.Context(), authz.Console(), name, []backup.Kind{kind}, app.Protection{})
 	r.must(err)
 	r.must(r.DispatchRun(r.t.Context(), s[0].Run))
 	return s[0]

@@ -2,15 +2,11 @@ package app
 
 import (
 	"context"
-	"time"
-
-	"github.com/riverqueue/river"
 
 	"holdfast/internal/authz"
 	"holdfast/internal/backup"
 	"holdfast/internal/errs"
 	"holdfast/internal/id"
-	"holdfast/internal/job"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
 )
@@ -22,9 +18,19 @@ type Started struct {
 	Joined bool // it was open already; nothing new was planned
 }
 
+// Protection says how long copies are kept outside the counts, and why.
+type Protection struct {
+	Days   int // 0: ProtectDays
+	Reason string
+}
+
 // StartBackup plans a run of each kind for a site, or joins the one that is
-// open already: the database refuses a second.
-func (a *App) StartBackup(ctx context.Context, who authz.Actor, ref string, kinds []backup.Kind) ([]Started, error) {
+// open already: the database refuses a second. The copies are protected.
+func (a *App) StartBackup(ctx context.Context, who authz.Actor, ref string, kinds []backup.Kind, keep Protection) ([]Started, error) {
+	keep, err := keep.check()
+	if err != nil {
+		return nil, err
+	}
 	of, sid, _, err := a.findSite(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -45,13 +51,16 @@ func (a *App) StartBackup(ctx context.Context, who authz.Actor, ref string, kind
 		for _, kind := range kinds {
 			open, err := tx.OpenRunOf(ctx, dbq.OpenRunOfParams{TenantID: of, SiteID: sid, Kind: kind})
 			if err == nil {
+				if err := protectRun(ctx, tx, open, keep); err != nil {
+					return err
+				}
 				out = append(out, Started{Run: open.ID, Kind: kind, Joined: true})
 				continue
 			}
 			if !isNoRows(err) {
 				return err
 			}
-			run, err := planRun(ctx, tx, of, sid, s.HostID, kind, backup.Manual)
+			run, err := planRun(ctx, tx, of, sid, s.HostID, kind, backup.Manual, keep)
 			if err != nil {
 				return err
 			}
@@ -60,34 +69,26 @@ func (a *App) StartBackup(ctx context.Context, who authz.Actor, ref string, kind
 		return nil
 	})
 	if store.Constraint(err) == "run_open_once" { // another asked in the same moment
-		return a.StartBackup(ctx, who, ref, kinds)
+		return a.StartBackup(ctx, who, ref, kinds, keep)
 	}
 	return out, err
 }
 
 // planRun inserts a run and its dispatch job.
-func planRun(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site, host id.Host, kind backup.Kind, why backup.Reason) (id.Run, error) {
+func planRun(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site, host id.Host, kind backup.Kind, why backup.Reason, keep Protection) (id.Run, error) {
 	run := id.New[id.Run]()
 	err := tx.InsertRun(ctx, dbq.InsertRunParams{
 		TenantID: of, ID: run, SiteID: sid, HostID: host, Kind: kind, Reason: why,
 		Priority: why.Priority(), MaxAttempts: backup.MaxAttempts, NotBefore: tx.Now,
+		ProtectDays: int32(keep.Days), ProtectWhy: keep.Reason, AskedBy: tx.Actor(), //nolint:gosec // checked
 	})
 	if err != nil {
 		return run, err
 	}
-	if err := tx.Event(ctx, "run.planned", runSubject(of, sid, run), map[string]any{"kind": kind, "reason": why}); err != nil {
+	if err := tx.Event(ctx, "run.planned", runSubject(of, sid, run), map[string]any{"kind": kind, "reason": why, "protect_days": keep.Days, "protect_why": keep.Reason}); err != nil {
 		return run, err
 	}
 	return run, enqueueDispatch(ctx, tx, run, int(why.Priority()), tx.Now)
-}
-
-func enqueueDispatch(ctx context.Context, tx *store.Tx, run id.Run, priority int, at time.Time) error {
-	opts := job.DispatchRun{}.InsertOpts()
-	opts.Priority = priority
-	if at.After(tx.Now) { // a job with a time waits for River's scheduler, which looks every 5 s
-		opts.ScheduledAt = at
-	}
-	return tx.Enqueue(ctx, river.InsertManyParams{Args: job.DispatchRun{Run: run}, InsertOpts: &opts})
 }
 
 func runSubject(of id.Tenant, sid id.Site, run id.Run) store.Subject {
@@ -110,6 +111,9 @@ func (a *App) CancelRun(ctx context.Context, who authz.Actor, run id.Run, reason
 			err = errs.New(errs.Conflict, "The run moved on just now; look again.")
 		}
 		if err != nil {
+			return err
+		}
+		if err := runEnded(ctx, tx, r, backup.Cancelled); err != nil {
 			return err
 		}
 		if err := tx.Event(ctx, "run.cancelled", runSubject(r.TenantID, r.SiteID, run), map[string]any{"reason": clip(reason, 300)}); err != nil {
@@ -170,32 +174,4 @@ func (a *App) ViewRun(ctx context.Context, who authz.Actor, run id.Run) (r dbq.R
 		return dbq.Run{}, hide(err, "run")
 	}
 	return r, nil
-}
-
-// DispatchRun queues a planned run for its host once its repository is there.
-// It is safe to call again at any time.
-func (a *App) DispatchRun(ctx context.Context, run id.Run) error {
-	return a.system(ctx, "dispatch", func(ctx context.Context, tx *store.Tx) error {
-		r, err := tx.RunByID(ctx, run)
-		if isNoRows(err) {
-			return nil
-		}
-		if err != nil || r.State != backup.Planned || r.NotBefore.After(tx.Now) {
-			return err
-		}
-		ready, err := a.ensureRepository(ctx, tx, r)
-		if err != nil || !ready {
-			return err // when the keeper has made it, the run is dispatched again
-		}
-		if n, err := tx.QueueRun(ctx, dbq.QueueRunParams{TenantID: r.TenantID, ID: run}); err != nil || n == 0 {
-			return err
-		}
-		if err := tx.Event(ctx, "run.queued", runSubject(r.TenantID, r.SiteID, run), nil); err != nil {
-			return err
-		}
-		if err := tx.Notify(ctx, store.ChannelRuns, run.String()); err != nil {
-			return err
-		}
-		return tx.Notify(ctx, store.ChannelWork, r.HostID.String())
-	})
 }

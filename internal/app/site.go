@@ -58,7 +58,10 @@ func (a *App) AddSite(ctx context.Context, who authz.Actor, n NewSite) (id.Site,
 			return err
 		}
 		for _, kind := range backup.Kinds() {
-			if _, err := planRun(ctx, tx, t.ID, made, h.ID, kind, backup.Initial); err != nil {
+			if _, err := planRun(ctx, tx, t.ID, made, h.ID, kind, backup.Initial, Protection{}); err != nil {
+				return err
+			}
+			if err := rederive(ctx, tx, t.ID, made, kind); err != nil {
 				return err
 			}
 		}

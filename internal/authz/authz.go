@@ -30,6 +30,11 @@ const (
 	ViewQueue    Action = "queue.view"
 	ManageVault  Action = "destination.manage"
 	RestoreCopy  Action = "copy.restore"
+	ProtectCopy  Action = "copy.protect"
+	KeepCopy     Action = "copy.keep"
+	HoldCopies   Action = "copy.hold"
+	ViewPolicies Action = "policy.view"
+	EditPolicies Action = "policy.edit"
 )
 
 // Actions are all actions, in a stable order.
@@ -37,6 +42,7 @@ func Actions() []Action {
 	return []Action{
 		ViewFleet, ViewSite, ViewRuns, StartBackup, CancelRun, ViewHosts, ManageHosts, ManageSites,
 		ViewTenants, ManageTenant, ViewPeople, InvitePeople, ManagePeople, ViewQueue, ManageVault, RestoreCopy,
+		ProtectCopy, KeepCopy, HoldCopies, ViewPolicies, EditPolicies,
 	}
 }
 
@@ -96,6 +102,16 @@ func System(name string) Grant {
 	return Grant{scope: WorkerScope, actor: "system:" + name}
 }
 
+// Self is the grant of a person over their own account: its sessions, factors
+// and password. Whoever opens a transaction with it acts on that account alone.
+// Only the use cases may call it; a test walks the sources.
+func Self(actor Actor) Grant {
+	if actor.Account.IsZero() {
+		return Grant{}
+	}
+	return Grant{scope: WorkerScope, actor: actor.Name, action: "account.own"}
+}
+
 // everyone that may do an action.
 type allowed struct {
 	staff  []tenant.StaffRole
@@ -127,6 +143,11 @@ var table = map[Action]allowed{
 	ViewQueue:    {staff: allStaff},
 	ManageVault:  {staff: operating},
 	RestoreCopy:  {staff: operating},
+	ProtectCopy:  {staff: helping, member: []tenant.Role{tenant.Admin, tenant.Member}},
+	KeepCopy:     {staff: helping},
+	HoldCopies:   {staff: operating},
+	ViewPolicies: {staff: allStaff},
+	EditPolicies: {staff: operating},
 }
 
 // says is what each action is, in words, for the printed table.
@@ -147,6 +168,11 @@ var says = map[Action]string{
 	ViewQueue:    "see the queue",
 	ManageVault:  "add and change destinations",
 	RestoreCopy:  "fetch and restore a copy",
+	ProtectCopy:  "protect a copy for some days",
+	KeepCopy:     "pin a copy, end a protection, take a copy back from the bin",
+	HoldCopies:   "put a legal hold on copies, and lift it",
+	ViewPolicies: "see the backup policies",
+	EditPolicies: "edit policies and assign them to sites",
 }
 
 // Says tells in a few words what the action is.

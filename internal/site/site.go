@@ -6,10 +6,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
-	_ "time/tzdata" // every zone must be known on every machine
 
 	"holdfast/internal/errs"
+	"holdfast/internal/policy"
 )
 
 // Entry is what staff say of a site.
@@ -41,10 +40,8 @@ func (e Entry) Validate() (Entry, error) {
 	if e.TimeZone == "" {
 		e.TimeZone = "UTC"
 	}
-	if _, err := time.LoadLocation(e.TimeZone); err != nil || e.TimeZone == "Local" {
-		return e, errs.Field("tz", "%q is not an IANA time zone, like Europe/Berlin", e.TimeZone)
-	}
-	return e, nil
+	_, err = policy.LoadZone("tz", e.TimeZone)
+	return e, err
 }
 
 func folder(field, p string) (string, error) {

@@ -259,5 +259,8 @@ func (tx *Tx) Event(ctx context.Context, verb string, of Subject, detail map[str
 	return tx.InsertEvent(ctx, p)
 }
 
+// Actor names who acts, as the event log does.
+func (tx *Tx) Actor() string { return tx.grant.Actor() }
+
 // Optional turns an identifier into a query's optional parameter: none is NULL.
 func Optional(u uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: u, Valid: u != uuid.Nil} }

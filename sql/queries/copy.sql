@@ -30,7 +30,7 @@ UPDATE copy SET verified_at = $3 WHERE tenant_id = $1 AND id = $2 AND state IN (
 UPDATE copy SET state = sqlc.arg(to_state) WHERE tenant_id = $1 AND id = $2 AND state = sqlc.arg(from_state);
 
 -- name: CopiesInRepository :many
-SELECT id, snapshot, state FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state <> 'gone';
+SELECT id, snapshot, state FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state NOT IN ('deleting', 'gone');
 
 -- name: InsertTask :exec
 INSERT INTO keeper_task (tenant_id, id, site_id, destination_id, repository_id, copy_id, kind, not_before, created_at)

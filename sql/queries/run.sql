@@ -24,7 +24,9 @@ ORDER BY (r.state IN ('planned', 'queued', 'leased')) DESC, r.created_at DESC, r
 LIMIT sqlc.arg(page_size);
 
 -- name: QueueRun :execrows
-UPDATE run SET state = 'queued' WHERE tenant_id = $1 AND id = $2 AND state = 'planned';
+UPDATE run r SET state = 'queued',
+  destination_id = (SELECT p.destination_id FROM repository p WHERE p.tenant_id = r.tenant_id AND p.site_id = r.site_id AND p.kind = r.kind)
+WHERE r.tenant_id = $1 AND r.id = $2 AND r.state = 'planned';
 
 -- name: RetryRun :execrows
 UPDATE run SET state = 'planned', not_before = $4, error = $5, error_code = $6, fence = NULL, host_epoch = NULL, leased_at = NULL, progress = '{}'
@@ -49,28 +51,39 @@ WHERE run.id = was.id
 RETURNING run.leased_at, was.last_progress_at AS previous_progress_at, run.site_id, run.kind;
 
 -- name: LeasedRuns :many
-SELECT tenant_id, id, site_id, kind, fence, attempt, max_attempts, started_at, leased_at FROM run WHERE host_id = $1 AND state = 'leased';
+SELECT tenant_id, id, site_id, kind, reason, fence, attempt, max_attempts, started_at, leased_at FROM run WHERE host_id = $1 AND state = 'leased';
 
 -- name: RequeueRun :execrows
 UPDATE run SET state = 'queued', fence = NULL, host_epoch = NULL, leased_at = NULL, progress = '{}'
 WHERE tenant_id = $1 AND id = $2 AND state = 'leased' AND fence = $3;
 
+-- Fair between the tenants of a host, and within the places that the caller
+-- has at destinations with a limit. At such a destination that the caller has
+-- not locked, nothing is picked.
 -- name: PickRuns :many
 WITH held AS (
   SELECT h.tenant_id, h.site_id FROM run h WHERE h.host_id = $1 AND h.state = 'leased'
+), place AS (
+  SELECT unnest(sqlc.arg(limited)::uuid[]) AS destination_id, unnest(sqlc.arg(places)::int[]) AS places
 ), candidate AS (
-  SELECT DISTINCT ON (r.site_id) r.tenant_id, r.id, r.priority, r.created_at
+  SELECT DISTINCT ON (r.site_id) r.tenant_id, r.id, r.priority, r.created_at, r.destination_id, place.places
   FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
-  WHERE r.host_id = $1 AND r.state = 'queued' AND s.state = 'active'
+  LEFT JOIN destination d ON d.id = r.destination_id LEFT JOIN place ON place.destination_id = r.destination_id
+  WHERE r.host_id = $1 AND r.state = 'queued' AND s.state = 'active' AND (coalesce(d.max_runs, 0) = 0 OR place.places > 0)
     AND NOT EXISTS (SELECT 1 FROM held WHERE held.site_id = r.site_id)
   ORDER BY r.site_id, r.priority, r.created_at
 ), placed AS (
-  SELECT c.tenant_id, c.id, c.priority, c.created_at,
+  SELECT c.tenant_id, c.id, c.priority, c.created_at, c.destination_id, c.places,
     row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.priority, c.created_at)
       + (SELECT count(*) FROM held WHERE held.tenant_id = c.tenant_id) AS turn
   FROM candidate c
+), numbered AS (
+  SELECT p.tenant_id, p.id, p.priority, p.created_at, p.turn, p.places,
+    row_number() OVER (PARTITION BY p.destination_id ORDER BY p.turn, p.priority, p.created_at) AS nth
+  FROM placed p
 )
-SELECT run.tenant_id, run.id FROM placed JOIN run ON run.tenant_id = placed.tenant_id AND run.id = placed.id ORDER BY placed.turn, placed.priority, placed.created_at LIMIT sqlc.arg(free);
+SELECT run.tenant_id, run.id FROM numbered n JOIN run ON run.tenant_id = n.tenant_id AND run.id = n.id
+WHERE n.nth <= coalesce(n.places, n.nth) ORDER BY n.turn, n.priority, n.created_at LIMIT sqlc.arg(free);
 
 -- name: LeaseRun :one
 UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = sqlc.arg(now)::timestamptz, last_progress_at = NULL, progress = '{}'
@@ -79,9 +92,6 @@ RETURNING *;
 
 -- name: RunsOfSite :many
 SELECT * FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3;
-
--- name: StuckPlannedRuns :many
-SELECT tenant_id, id FROM run WHERE state = 'planned' AND not_before < $1 ORDER BY not_before LIMIT 500;
 
 -- name: PlannedRunOf :one
 SELECT id FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state = 'planned';

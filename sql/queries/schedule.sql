@@ -137,3 +137,15 @@ UPDATE clock_watch SET jumped_at = NULL, jump_seconds = 0;
 -- name: ProtectRun :execrows
 UPDATE run SET protect_days = greatest(protect_days, $3), protect_why = CASE WHEN protect_why = '' THEN $4 ELSE protect_why END
 WHERE tenant_id = $1 AND id = $2 AND state IN ('planned', 'queued', 'leased');
+
+-- name: NewestGoodCopy :one
+SELECT taken_at FROM copy WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state = 'good' ORDER BY taken_at DESC LIMIT 1;
+
+-- name: StuckDeletions :many
+SELECT c.tenant_id, c.id, c.repository_id FROM copy c WHERE c.state = 'deleting'
+  AND NOT EXISTS (SELECT 1 FROM keeper_task k WHERE k.tenant_id = c.tenant_id AND k.copy_id = c.id AND k.kind = 'delete_copy'
+    AND (k.state IN ('queued', 'running') OR k.finished_at > sqlc.arg(since)::timestamptz))
+LIMIT 200;
+
+-- name: FirstMaintenance :execrows
+UPDATE repository SET maintain_at = $3 WHERE tenant_id = $1 AND id = $2 AND maintain_at IS NULL;

@@ -255,7 +255,7 @@ func (h *house) fill() {
 // openRun gives an open run of own, asking for one if there is none.
 func (h *house) openRun() id.Run {
 	h.t.Helper()
-	s, err := h.app.StartBackup(h.t.Context(), authz.Console(), h.site.String(), []backup.Kind{backup.Data})
+	s, err := h.app.StartBackup(h.t.Context(), authz.Console(), h.site.String(), []backup.Kind{backup.Data}, app.Protection{})
 	h.must(err)
 	return s[0].Run
 }

@@ -65,7 +65,7 @@ func (d *Door) startBackup(w http.ResponseWriter, r *http.Request, p app.Person)
 	if err != nil {
 		return d.siteAgain(r, p, ref, err)
 	}
-	asked, err := d.app.StartBackup(r.Context(), p.Actor, ref, kinds)
+	asked, err := d.app.StartBackup(r.Context(), p.Actor, ref, kinds, app.Protection{})
 	if errs.Is(err, errs.Conflict) {
 		return d.siteAgain(r, p, ref, err)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 const copiesInRepository = `-- name: CopiesInRepository :many
-SELECT id, snapshot, state FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state <> 'gone'
+SELECT id, snapshot, state FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state NOT IN ('deleting', 'gone')
 `
 
 type CopiesInRepositoryParams struct {

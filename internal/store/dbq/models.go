@@ -1030,6 +1030,12 @@ type Destination struct {
 	MaxRuns      int32
 }
 
+type DestinationTurn struct {
+	DestinationID id.Destination
+	HostID        id.Host
+	TurnAt        time.Time
+}
+
 type Event struct {
 	ID          id.Event
 	TenantID    id.Tenant
@@ -1214,6 +1220,7 @@ type Run struct {
 	ProtectDays    int32
 	ProtectWhy     string
 	AskedBy        string
+	DestinationID  id.Destination
 }
 
 type Schedule struct {

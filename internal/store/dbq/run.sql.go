@@ -154,7 +154,7 @@ func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) error {
 const leaseRun = `-- name: LeaseRun :one
 UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = $4::timestamptz, last_progress_at = NULL, progress = '{}'
 WHERE tenant_id = $1 AND id = $2 AND state = 'queued'
-RETURNING tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by
+RETURNING tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id
 `
 
 type LeaseRunParams struct {
@@ -198,12 +198,13 @@ func (q *Queries) LeaseRun(ctx context.Context, arg LeaseRunParams) (Run, error)
 		&i.ProtectDays,
 		&i.ProtectWhy,
 		&i.AskedBy,
+		&i.DestinationID,
 	)
 	return i, err
 }
 
 const leasedRuns = `-- name: LeasedRuns :many
-SELECT tenant_id, id, site_id, kind, fence, attempt, max_attempts, started_at, leased_at FROM run WHERE host_id = $1 AND state = 'leased'
+SELECT tenant_id, id, site_id, kind, reason, fence, attempt, max_attempts, started_at, leased_at FROM run WHERE host_id = $1 AND state = 'leased'
 `
 
 type LeasedRunsRow struct {
@@ -211,6 +212,7 @@ type LeasedRunsRow struct {
 	ID          id.Run
 	SiteID      id.Site
 	Kind        backup.Kind
+	Reason      backup.Reason
 	Fence       *int64
 	Attempt     int32
 	MaxAttempts int32
@@ -232,6 +234,7 @@ func (q *Queries) LeasedRuns(ctx context.Context, hostID id.Host) ([]LeasedRunsR
 			&i.ID,
 			&i.SiteID,
 			&i.Kind,
+			&i.Reason,
 			&i.Fence,
 			&i.Attempt,
 			&i.MaxAttempts,
@@ -249,7 +252,7 @@ func (q *Queries) LeasedRuns(ctx context.Context, hostID id.Host) ([]LeasedRunsR
 }
 
 const listRuns = `-- name: ListRuns :many
-SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, s.name AS site_name, t.name AS tenant_name,
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, s.name AS site_name, t.name AS tenant_name,
   coalesce(c.files, 0)::bigint AS copy_files, coalesce(c.bytes, 0)::bigint AS copy_bytes, coalesce(c.stored_bytes, 0)::bigint AS copy_stored_bytes,
   coalesce(c.row_total, 0)::bigint AS copy_rows, coalesce(c.table_total, 0)::int AS copy_tables
 FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
@@ -294,6 +297,7 @@ type ListRunsRow struct {
 	ProtectDays     int32
 	ProtectWhy      string
 	AskedBy         string
+	DestinationID   id.Destination
 	SiteName        string
 	TenantName      string
 	CopyFiles       int64
@@ -343,6 +347,7 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsR
 			&i.ProtectDays,
 			&i.ProtectWhy,
 			&i.AskedBy,
+			&i.DestinationID,
 			&i.SiteName,
 			&i.TenantName,
 			&i.CopyFiles,
@@ -362,7 +367,7 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsR
 }
 
 const openRunOf = `-- name: OpenRunOf :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased')
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased')
 `
 
 type OpenRunOfParams struct {
@@ -400,6 +405,7 @@ func (q *Queries) OpenRunOf(ctx context.Context, arg OpenRunOfParams) (Run, erro
 		&i.ProtectDays,
 		&i.ProtectWhy,
 		&i.AskedBy,
+		&i.DestinationID,
 	)
 	return i, err
 }
@@ -407,24 +413,34 @@ func (q *Queries) OpenRunOf(ctx context.Context, arg OpenRunOfParams) (Run, erro
 const pickRuns = `-- name: PickRuns :many
 WITH held AS (
   SELECT h.tenant_id, h.site_id FROM run h WHERE h.host_id = $1 AND h.state = 'leased'
+), place AS (
+  SELECT unnest($3::uuid[]) AS destination_id, unnest($4::int[]) AS places
 ), candidate AS (
-  SELECT DISTINCT ON (r.site_id) r.tenant_id, r.id, r.priority, r.created_at
+  SELECT DISTINCT ON (r.site_id) r.tenant_id, r.id, r.priority, r.created_at, r.destination_id, place.places
   FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
-  WHERE r.host_id = $1 AND r.state = 'queued' AND s.state = 'active'
+  LEFT JOIN destination d ON d.id = r.destination_id LEFT JOIN place ON place.destination_id = r.destination_id
+  WHERE r.host_id = $1 AND r.state = 'queued' AND s.state = 'active' AND (coalesce(d.max_runs, 0) = 0 OR place.places > 0)
     AND NOT EXISTS (SELECT 1 FROM held WHERE held.site_id = r.site_id)
   ORDER BY r.site_id, r.priority, r.created_at
 ), placed AS (
-  SELECT c.tenant_id, c.id, c.priority, c.created_at,
+  SELECT c.tenant_id, c.id, c.priority, c.created_at, c.destination_id, c.places,
     row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.priority, c.created_at)
       + (SELECT count(*) FROM held WHERE held.tenant_id = c.tenant_id) AS turn
   FROM candidate c
+), numbered AS (
+  SELECT p.tenant_id, p.id, p.priority, p.created_at, p.turn, p.places,
+    row_number() OVER (PARTITION BY p.destination_id ORDER BY p.turn, p.priority, p.created_at) AS nth
+  FROM placed p
 )
-SELECT run.tenant_id, run.id FROM placed JOIN run ON run.tenant_id = placed.tenant_id AND run.id = placed.id ORDER BY placed.turn, placed.priority, placed.created_at LIMIT $2
+SELECT run.tenant_id, run.id FROM numbered n JOIN run ON run.tenant_id = n.tenant_id AND run.id = n.id
+WHERE n.nth <= coalesce(n.places, n.nth) ORDER BY n.turn, n.priority, n.created_at LIMIT $2
 `
 
 type PickRunsParams struct {
-	HostID id.Host
-	Free   int32
+	HostID  id.Host
+	Free    int32
+	Limited []pgtype.UUID
+	Places  []int32
 }
 
 type PickRunsRow struct {
@@ -432,8 +448,16 @@ type PickRunsRow struct {
 	ID       id.Run
 }
 
+// Fair between the tenants of a host, and within the places that the caller
+// has at destinations with a limit. At such a destination that the caller has
+// not locked, nothing is picked.
 func (q *Queries) PickRuns(ctx context.Context, arg PickRunsParams) ([]PickRunsRow, error) {
-	rows, err := q.db.Query(ctx, pickRuns, arg.HostID, arg.Free)
+	rows, err := q.db.Query(ctx, pickRuns,
+		arg.HostID,
+		arg.Free,
+		arg.Limited,
+		arg.Places,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -470,7 +494,9 @@ func (q *Queries) PlannedRunOf(ctx context.Context, arg PlannedRunOfParams) (id.
 }
 
 const queueRun = `-- name: QueueRun :execrows
-UPDATE run SET state = 'queued' WHERE tenant_id = $1 AND id = $2 AND state = 'planned'
+UPDATE run r SET state = 'queued',
+  destination_id = (SELECT p.destination_id FROM repository p WHERE p.tenant_id = r.tenant_id AND p.site_id = r.site_id AND p.kind = r.kind)
+WHERE r.tenant_id = $1 AND r.id = $2 AND r.state = 'planned'
 `
 
 type QueueRunParams struct {
@@ -535,7 +561,7 @@ func (q *Queries) RetryRun(ctx context.Context, arg RetryRunParams) (int64, erro
 }
 
 const runByID = `-- name: RunByID :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by FROM run WHERE id = $1
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id FROM run WHERE id = $1
 `
 
 func (q *Queries) RunByID(ctx context.Context, argID id.Run) (Run, error) {
@@ -567,12 +593,13 @@ func (q *Queries) RunByID(ctx context.Context, argID id.Run) (Run, error) {
 		&i.ProtectDays,
 		&i.ProtectWhy,
 		&i.AskedBy,
+		&i.DestinationID,
 	)
 	return i, err
 }
 
 const runForTenant = `-- name: RunForTenant :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by FROM run WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id FROM run WHERE tenant_id = $1 AND id = $2
 `
 
 type RunForTenantParams struct {
@@ -609,12 +636,13 @@ func (q *Queries) RunForTenant(ctx context.Context, arg RunForTenantParams) (Run
 		&i.ProtectDays,
 		&i.ProtectWhy,
 		&i.AskedBy,
+		&i.DestinationID,
 	)
 	return i, err
 }
 
 const runsOfSite = `-- name: RunsOfSite :many
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3
 `
 
 type RunsOfSiteParams struct {
@@ -658,6 +686,7 @@ func (q *Queries) RunsOfSite(ctx context.Context, arg RunsOfSiteParams) ([]Run, 
 			&i.ProtectDays,
 			&i.ProtectWhy,
 			&i.AskedBy,
+			&i.DestinationID,
 		); err != nil {
 			return nil, err
 		}
@@ -692,33 +721,4 @@ func (q *Queries) StartRun(ctx context.Context, arg StartRunParams) (int64, erro
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const stuckPlannedRuns = `-- name: StuckPlannedRuns :many
-SELECT tenant_id, id FROM run WHERE state = 'planned' AND not_before < $1 ORDER BY not_before LIMIT 500
-`
-
-type StuckPlannedRunsRow struct {
-	TenantID id.Tenant
-	ID       id.Run
-}
-
-func (q *Queries) StuckPlannedRuns(ctx context.Context, notBefore time.Time) ([]StuckPlannedRunsRow, error) {
-	rows, err := q.db.Query(ctx, stuckPlannedRuns, notBefore)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []StuckPlannedRunsRow{}
-	for rows.Next() {
-		var i StuckPlannedRunsRow
-		if err := rows.Scan(&i.TenantID, &i.ID); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }

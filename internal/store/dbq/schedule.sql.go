@@ -206,6 +206,24 @@ func (q *Queries) EndCopyUse(ctx context.Context, arg EndCopyUseParams) (int64, 
 	return result.RowsAffected(), nil
 }
 
+const firstMaintenance = `-- name: FirstMaintenance :execrows
+UPDATE repository SET maintain_at = $3 WHERE tenant_id = $1 AND id = $2 AND maintain_at IS NULL
+`
+
+type FirstMaintenanceParams struct {
+	TenantID   id.Tenant
+	ID         id.Repository
+	MaintainAt *time.Time
+}
+
+func (q *Queries) FirstMaintenance(ctx context.Context, arg FirstMaintenanceParams) (int64, error) {
+	result, err := q.db.Exec(ctx, firstMaintenance, arg.TenantID, arg.ID, arg.MaintainAt)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const forgetCopy = `-- name: ForgetCopy :execrows
 DELETE FROM copy WHERE tenant_id = $1 AND id = $2 AND state = 'gone'
 `
@@ -594,6 +612,23 @@ func (q *Queries) MissedOfSite(ctx context.Context, arg MissedOfSiteParams) ([]M
 		return nil, err
 	}
 	return items, nil
+}
+
+const newestGoodCopy = `-- name: NewestGoodCopy :one
+SELECT taken_at FROM copy WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state = 'good' ORDER BY taken_at DESC LIMIT 1
+`
+
+type NewestGoodCopyParams struct {
+	TenantID id.Tenant
+	SiteID   id.Site
+	Kind     backup.Kind
+}
+
+func (q *Queries) NewestGoodCopy(ctx context.Context, arg NewestGoodCopyParams) (time.Time, error) {
+	row := q.db.QueryRow(ctx, newestGoodCopy, arg.TenantID, arg.SiteID, arg.Kind)
+	var taken_at time.Time
+	err := row.Scan(&taken_at)
+	return taken_at, err
 }
 
 const noteClock = `-- name: NoteClock :exec
@@ -1062,6 +1097,39 @@ func (q *Queries) SitesWithoutSchedule(ctx context.Context, limit int32) ([]Site
 	for rows.Next() {
 		var i SitesWithoutScheduleRow
 		if err := rows.Scan(&i.TenantID, &i.ID, &i.Kind); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const stuckDeletions = `-- name: StuckDeletions :many
+SELECT c.tenant_id, c.id, c.repository_id FROM copy c WHERE c.state = 'deleting'
+  AND NOT EXISTS (SELECT 1 FROM keeper_task k WHERE k.tenant_id = c.tenant_id AND k.copy_id = c.id AND k.kind = 'delete_copy'
+    AND (k.state IN ('queued', 'running') OR k.finished_at > $1::timestamptz))
+LIMIT 200
+`
+
+type StuckDeletionsRow struct {
+	TenantID     id.Tenant
+	ID           id.Copy
+	RepositoryID id.Repository
+}
+
+func (q *Queries) StuckDeletions(ctx context.Context, since time.Time) ([]StuckDeletionsRow, error) {
+	rows, err := q.db.Query(ctx, stuckDeletions, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []StuckDeletionsRow{}
+	for rows.Next() {
+		var i StuckDeletionsRow
+		if err := rows.Scan(&i.TenantID, &i.ID, &i.RepositoryID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
