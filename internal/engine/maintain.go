@@ -16,9 +16,10 @@ import (
 // MaintainReport is what one maintenance did. Contents are the pieces that
 // copies are cut into, packs the blobs that they lie in.
 type MaintainReport struct {
-	DeletedContents, DeletedBytes     int64 // marked now: no snapshot needs them any more
+	DeadContents, DeadBytes           int64 // that no snapshot needs and the index still names
 	RewrittenContents, RewrittenBytes int64 // moved out of packs that were partly dead, or short
 	RemovedPacks, RemovedBytes        int64 // gone from the storage
+	RemovedUnfinished                 int64 // files that writers left half written when they died, on a filesystem
 	BytesBefore, BytesAfter           int64 // of all blobs in the storage
 	PendingBytes                      int64 // in the storage for no snapshot; they come back by later runs, a day apart
 }
@@ -29,12 +30,16 @@ const (
 	maintainIdle = 7 * 24 * time.Hour // else
 )
 
+// unfinishedAge is how old a half written file is before nobody writes it any more.
+const unfinishedAge = 24 * time.Hour
+
 // NextMaintenance says when a repository is due for its next full maintenance:
 // a day after the last one while space is to come back, which is when a
 // snapshot was deleted after it began or when it left bytes pending, and a
 // week after it otherwise. The space of a deleted snapshot comes back by the
-// third run after the deletion, which is within three days. A repository that
-// was never maintained counts from its creation; a failed run counts as none.
+// fourth run after the deletion, which is within four days, or five where its
+// contents were written or moved in the day before. A repository that was never
+// maintained counts from its creation; a failed run counts as none.
 func NextMaintenance(lastFull, lastDelete time.Time, pending int64) time.Time {
 	if pending > 0 || !lastDelete.Before(lastFull) {
 		return lastFull.Add(maintainSoon)
@@ -55,7 +60,7 @@ func (r *Repository) StoredBytes(ctx context.Context) (n int64, err error) {
 }
 
 // Maintain runs a maintenance: quick compacts the index, full also gives back
-// the space of deleted snapshots, over three runs that are a day apart. Only
+// the space of deleted snapshots, over four runs that are a day apart. Only
 // the full safety margins are ever used. It may be killed at any moment and be
 // run again. Two maintainers at once can corrupt a repository: the caller
 // holds the destination's lease. Keeper's side only.
@@ -63,7 +68,7 @@ func (r *Repository) StoredBytes(ctx context.Context) (n int64, err error) {
 // A full run is Kopia's own, but for its choice of packs to rewrite: Kopia
 // leaves packs alone that are two fifths dead, and copies dead contents along
 // with the others, each time as if they had died anew, so that in a small
-// repository their space never comes back. See repack.
+// repository their space hardly ever comes back. See repack.
 func (r *Repository) Maintain(ctx context.Context, full bool) (rep MaintainReport, err error) {
 	defer r.guard(&err)
 	if !r.keeper {
@@ -81,6 +86,9 @@ func (r *Repository) Maintain(ctx context.Context, full bool) (rep MaintainRepor
 	mode := maintenance.ModeQuick
 	if full {
 		mode = maintenance.ModeFull
+		if rep.RemovedUnfinished, err = r.at.Backend.SweepUnfinished(r.at.Repository, r.rep.Time().Add(-unfinishedAge)); err != nil {
+			return rep, fmt.Errorf("remove what was left half written: %w", err)
+		}
 	}
 	began, m := r.rep.Time(), maintainer{}
 	err = repo.DirectWriteSession(ctx, r.rep, repo.WriteSessionOptions{Purpose: "maintain"},
@@ -189,9 +197,13 @@ func (r *Repository) tally(ctx context.Context, began time.Time, rep *MaintainRe
 	if err != nil {
 		return err
 	}
+	chosen := choose(packs)
 	for _, p := range packs {
-		if p.live == 0 {
+		switch {
+		case p.live == 0:
 			rep.PendingBytes += p.length
+		case chosen[p.id]:
+			rep.PendingBytes += p.dead()
 		}
 	}
 	rep.BytesAfter, err = r.StoredBytes(ctx)
@@ -201,8 +213,8 @@ func (r *Repository) tally(ctx context.Context, began time.Time, rep *MaintainRe
 func (m *MaintainReport) add(st maintenancestats.Summarizer) {
 	switch st := st.(type) {
 	case *maintenancestats.SnapshotGCStats:
-		m.DeletedContents += int64(st.DeletedContentCount)        //nolint:gosec // counts of what is in storage
-		m.DeletedBytes += int64(st.DeletedContentSize)            //nolint:gosec // the same
+		m.DeadContents += int64(st.DeletedContentCount)           //nolint:gosec // counts of what is in storage
+		m.DeadBytes += int64(st.DeletedContentSize)               //nolint:gosec // the same
 		m.PendingBytes += int64(st.UnreferencedRecentContentSize) //nolint:gosec // the same
 	case *maintenancestats.RewriteContentsStats:
 		m.RewrittenContents += int64(st.RewrittenContentCount) //nolint:gosec // the same

@@ -17,12 +17,12 @@ import (
 const (
 	toleratedDead = 10       // so many percent of what is live may lie dead in packs that are kept for the rest
 	shortPack     = 12 << 20 // a pack with less live than this is short; whole ones have 20 MiB
-	manyShort     = 10       // so many short packs of one sort are made into few
+	manyShort     = 100      // more short packs of one sort than this are made fewer, by half
 	maxRewrite    = 4 << 30  // live bytes that one run rewrites; the rest waits for the next
 
-	// What a pack has beside its contents: its own index, twice encrypted.
-	packOverhead    = 1 << 10
-	contentOverhead = 64
+	// What a pack has at most beside its contents: padding, and its own index.
+	packOverhead    = 8 << 10
+	contentOverhead = 48
 )
 
 // pack is how one pack blob is used.
@@ -96,10 +96,10 @@ func repack(ctx context.Context, w repo.DirectRepositoryWriter) (*maintenancesta
 }
 
 // choose names the packs whose live contents are worth moving: the deadest
-// ones, until no more is dead than is tolerated, and short ones where there are
-// many. What is wholly dead needs no moving.
+// ones, until no more is dead than is tolerated, and the smallest of very many
+// short ones. A pack that is wholly dead needs no moving.
 func choose(packs map[blob.ID]*pack) map[blob.ID]bool {
-	var live, dead, moved int64
+	var live, dead int64
 	var list []*pack
 	for _, p := range packs {
 		if p.live > 0 {
@@ -112,6 +112,7 @@ func choose(packs map[blob.ID]*pack) map[blob.ID]bool {
 	})
 	chosen := map[blob.ID]bool{}
 	short := map[blob.ID][]*pack{}
+	var moved int64
 	for _, p := range list {
 		if dead > live*toleratedDead/100 && moved+p.live <= maxRewrite {
 			chosen[p.id] = true
@@ -121,14 +122,15 @@ func choose(packs map[blob.ID]*pack) map[blob.ID]bool {
 		}
 	}
 	for _, packs := range short {
-		if len(packs) < manyShort {
+		if len(packs) <= manyShort {
 			continue
 		}
-		for _, p := range packs {
-			if moved+p.live <= maxRewrite {
-				chosen[p.id] = true
-				moved += p.live
+		slices.SortFunc(packs, func(a, b *pack) int { return cmp.Compare(a.live, b.live) })
+		for _, p := range packs[:len(packs)-manyShort/2] {
+			if moved += p.live; moved > maxRewrite {
+				break
 			}
+			chosen[p.id] = true
 		}
 	}
 	return chosen

@@ -20,6 +20,7 @@ import (
 // goroutines, but one operation at a time keeps memory low.
 type Repository struct {
 	rep      repo.DirectRepository
+	at       Location
 	dir      string // private; holds Kopia's lock files
 	keeper   bool   // opened by its storage, not through a vault
 	parallel int    // files or contents in work at once
@@ -42,7 +43,7 @@ func Open(ctx context.Context, l Location, password string) (*Repository, error)
 	if err != nil {
 		return nil, err
 	}
-	r := &Repository{keeper: l.Backend != nil, parallel: localParallel}
+	r := &Repository{at: l, keeper: l.Backend != nil, parallel: localParallel}
 	if l.Door != nil || l.Backend.Kind != "filesystem" {
 		r.parallel = remoteParallel
 	}
