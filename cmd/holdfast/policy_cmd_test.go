@@ -95,3 +95,20 @@ func TestPolicyShow_PrintsAFileThatItReads(t *testing.T) {
 		}
 	}
 }
+
+func TestPolicyShow_NamesWindowAndGrace(t *testing.T) {
+	t.Parallel()
+	code, out, complaints := command(t, "policy", "show")
+	if code != 0 || complaints != "" || !strings.Contains(out, "within 01:30 hours") || !strings.Contains(out, "owed 02:00 hours") {
+		t.Errorf("exit %d, %q: %s", code, complaints, out)
+	}
+	file := filepath.Join(t.TempDir(), "policy.json")
+	rules := `"rules":[{"kind":"data","tier":"hourly","keep":2,"at":["00:00","01:00"]},{"kind":"database","tier":"daily","keep":7}]`
+	if err := os.WriteFile(file, []byte(`{"window":"01:00",`+rules+`}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, complaints = command(t, "policy", "show", "--policy", file)
+	if code != 2 || strings.Count(complaints, "\n") != 1 || !strings.Contains(complaints, "window") || !strings.Contains(complaints, "rules[0]") {
+		t.Errorf("exit %d, %q", code, complaints)
+	}
+}

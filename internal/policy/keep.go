@@ -79,21 +79,34 @@ func (v Verdict) Expired() bool {
 // push a good copy out. A protected copy takes no place in a rule's count
 // while it is protected.
 //
-// It is called for every site, so that it takes a handful of allocations
-// whatever the number of copies; the slices of all verdicts share memory.
+// A few allocations are made, however many copies there are, and the slices of
+// all verdicts share them.
 func Retain(p Policy, kind backup.Kind, copies []Copy, now time.Time, alarms Alarms) []Verdict {
-	out := byAge(copies)
-	serving := 0
-	for i := range out {
-		serving += len(out[i].Copy.Tiers)
-	}
-	tiers := make([]Tier, serving)
+	return new(Judge).Retain(p, kind, copies, now, alarms)
+}
+
+// Judge is Retain for one site after another in the same memory: its verdicts
+// hold until the next call. The zero Judge is ready; it is not for two
+// goroutines at once.
+type Judge struct {
+	verdicts []Verdict
+	tiers    []Tier
+	reasons  []Reason
+	order    []int
+}
+
+// Retain is the function Retain.
+func (j *Judge) Retain(p Policy, kind backup.Kind, copies []Copy, now time.Time, alarms Alarms) []Verdict {
+	out := j.byAge(copies)
+	j.tiers = slices.Grow(j.tiers[:0], j.serving())
+	at := j.tiers[:cap(j.tiers)]
 	for i := range out {
 		n := len(out[i].Copy.Tiers)
-		out[i].Tiers, tiers = tiers[:0:n], tiers[n:]
+		out[i].Tiers, at = at[:0:n], at[n:]
 	}
 	daily := false
-	for _, r := range p.Rules {
+	for i := range p.Rules {
+		r := &p.Rules[i]
 		if r.Kind != kind {
 			continue
 		}
@@ -108,7 +121,7 @@ func Retain(p Policy, kind backup.Kind, copies []Copy, now time.Time, alarms Ala
 		}
 	}
 	site := brake{now: now, alarms: alarms, established: established(daily, out, now)}
-	all := make([]Reason, 0, len(out)+len(out)/4)
+	all := slices.Grow(j.reasons[:0], len(out)+len(out)/4)
 	for i := len(out) - 1; i >= 0; i-- {
 		from := len(all)
 		if all = site.reasons(all, &out[i]); len(all) > from {
@@ -116,27 +129,40 @@ func Retain(p Policy, kind backup.Kind, copies []Copy, now time.Time, alarms Ala
 		}
 		site.newerGood = site.newerGood || out[i].Copy.counts(now)
 	}
+	j.reasons = all
 	return out
 }
 
-// byAge gives the copies in empty verdicts, oldest first.
-func byAge(copies []Copy) []Verdict {
-	out := make([]Verdict, len(copies))
-	sorted := true
-	for i := range copies {
-		out[i].Copy = copies[i]
-		sorted = sorted && (i == 0 || older(&copies[i-1], &copies[i]) < 0)
+// serving is how many tiers all copies serve.
+func (j *Judge) serving() int {
+	n := 0
+	for i := range j.verdicts {
+		n += len(j.verdicts[i].Copy.Tiers)
 	}
+	return n
+}
+
+// byAge gives the copies in empty verdicts, oldest first.
+func (j *Judge) byAge(copies []Copy) []Verdict {
+	sorted := true
+	for i := 1; i < len(copies) && sorted; i++ {
+		sorted = older(&copies[i-1], &copies[i]) < 0
+	}
+	out := slices.Grow(j.verdicts[:0], len(copies))[:len(copies)]
+	j.verdicts = out
 	if sorted {
+		for i := range copies {
+			out[i] = Verdict{Copy: copies[i]}
+		}
 		return out
 	}
-	order := make([]int, len(copies))
-	for i := range order {
-		order[i] = i
+	j.order = j.order[:0]
+	for i := range copies {
+		j.order = append(j.order, i)
 	}
-	slices.SortFunc(order, func(a, b int) int { return older(&copies[a], &copies[b]) })
-	for i, from := range order {
-		out[i].Copy = copies[from]
+	slices.SortFunc(j.order, func(a, b int) int { return older(&copies[a], &copies[b]) })
+	for i, from := range j.order {
+		out[i] = Verdict{Copy: copies[from]}
 	}
 	return out
 }

@@ -89,6 +89,25 @@ func TestRetain_NeverFewerGoodCopiesThanARuleKeeps(t *testing.T) {
 	}
 }
 
+func TestJudge_SaysWhatRetainSaysInTheMemoryOfTheSiteBefore(t *testing.T) {
+	t.Parallel()
+	var judge policy.Judge
+	for seed := range uint64(100) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		p, all, now := history(r)
+		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		got, want := judge.Retain(p, backup.Data, all, now, policy.Alarms{}), policy.Retain(p, backup.Data, all, now, policy.Alarms{})
+		if len(got) != len(want) || len(got) != len(all) {
+			t.Fatalf("seed %d: %d verdicts, want %d of %d", seed, len(got), len(want), len(all))
+		}
+		for i := range got {
+			if got[i].Copy.ID != want[i].Copy.ID || !slices.Equal(got[i].Tiers, want[i].Tiers) || !slices.Equal(got[i].Reasons, want[i].Reasons) {
+				t.Fatalf("seed %d: %+v, want %+v", seed, got[i], want[i])
+			}
+		}
+	}
+}
+
 func TestRetain_BrakeSaysWhy(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -221,11 +240,12 @@ func BenchmarkRetain_EightMillion(b *testing.B) {
 	}
 	b.ReportAllocs()
 	judged := 0
+	var judge policy.Judge
 	for b.Loop() {
 		copies, expired := 0, 0
 		for i := range sites {
 			for _, kind := range backup.Kinds() {
-				verdicts := policy.Retain(p, kind, all[i%distinct][kind], now, policy.Alarms{})
+				verdicts := judge.Retain(p, kind, all[i%distinct][kind], now, policy.Alarms{})
 				copies += len(verdicts)
 				for i := range verdicts {
 					if len(verdicts[i].Reasons) == 0 {

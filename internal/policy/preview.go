@@ -83,8 +83,9 @@ func Look(in PreviewInput) Preview {
 		Sites: 1, Days: PreviewDays, Runs: map[backup.Kind]int{}, KeptIn30Days: map[backup.Kind]Count{},
 		Steady: map[backup.Kind]Count{}, BytesKnown: true,
 	}
+	var judge Judge
 	for _, kind := range backup.Kinds() {
-		out.look(in, kind)
+		out.look(in, kind, &judge)
 	}
 	if !out.BytesKnown {
 		out.SitesUnsized = 1
@@ -99,7 +100,7 @@ func firstOf(runs []FirstRun) []FirstRun {
 	return runs[:min(previewRuns, len(runs))]
 }
 
-func (a *Preview) look(in PreviewInput, kind backup.Kind) {
+func (a *Preview) look(in PreviewInput, kind backup.Kind, judge *Judge) {
 	sized := in.Copies[kind]
 	copies := make([]Copy, len(sized), len(sized)+PreviewDays*8)
 	backed := false
@@ -107,7 +108,7 @@ func (a *Preview) look(in PreviewInput, kind backup.Kind) {
 		copies[i] = sized[i].Copy
 		backed = backed || copies[i].counts(in.Now)
 	}
-	for _, v := range Retain(in.Policy, kind, copies, in.Now, Alarms{}) {
+	for _, v := range judge.Retain(in.Policy, kind, copies, in.Now, Alarms{}) {
 		if len(v.Reasons) == 0 {
 			a.Expire = append(a.Expire, Expiring{kind, v.Copy})
 		}
@@ -119,7 +120,7 @@ func (a *Preview) look(in PreviewInput, kind backup.Kind) {
 	for _, r := range runs {
 		copies = append(copies, Copy{TakenAt: r.Due, Tiers: r.Tiers, Good: true, Initial: len(r.Tiers) == 0})
 	}
-	a.KeptIn30Days[kind] = count(Retain(in.Policy, kind, copies, end, Alarms{}))
+	a.KeptIn30Days[kind] = count(judge.Retain(in.Policy, kind, copies, end, Alarms{}))
 	a.Steady[kind] = Steady(in.Policy, kind, in.Zone, end)
 	now, steady, known := weigh(sized, a.Steady[kind].Copies)
 	a.BytesNow += now
