@@ -25,6 +25,17 @@ const (
 	RescueAfter = 90 * time.Second
 )
 
+// The planner's pace. A tick that has more to do than fits into PlanFor leaves
+// it to the next one.
+const (
+	PlanEvery = 15 * time.Second
+	PlanFor   = 20 * time.Second
+)
+
+// hostWorkers is how many hosts are dispatched at once: each is one large
+// statement after another, on connections that agents and pages share.
+const hostWorkers = 4
+
 // Conns is the size of River's own pool.
 const Conns = 8
 
@@ -35,6 +46,60 @@ type dispatch struct {
 
 func (w dispatch) Work(ctx context.Context, j *river.Job[job.DispatchRun]) error {
 	return w.app.DispatchRun(ctx, j.Args.Run)
+}
+
+type dispatchHost struct {
+	river.WorkerDefaults[job.DispatchHost]
+	app *app.App
+}
+
+func (w dispatchHost) Work(ctx context.Context, j *river.Job[job.DispatchHost]) error {
+	return w.app.DispatchHost(ctx, j.Args.Host)
+}
+
+type plan struct {
+	river.WorkerDefaults[job.Plan]
+	app *app.App
+}
+
+func (w plan) Work(ctx context.Context, _ *river.Job[job.Plan]) error {
+	if err := w.app.WatchClock(ctx); err != nil {
+		return err
+	}
+	_, err := w.app.Plan(ctx, PlanFor)
+	return err
+}
+
+type adopt struct {
+	river.WorkerDefaults[job.AdoptPolicy]
+	app *app.App
+}
+
+func (w adopt) Work(ctx context.Context, j *river.Job[job.AdoptPolicy]) error {
+	soft, cancel := context.WithTimeout(ctx, PlanFor)
+	defer cancel()
+	if more, err := w.app.AdoptPolicy(soft, j.Args.Policy); more {
+		return river.JobSnooze(0)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+type retain struct {
+	river.WorkerDefaults[job.Retain]
+	app *app.App
+}
+
+func (w retain) Work(ctx context.Context, _ *river.Job[job.Retain]) error {
+	soft, cancel := context.WithTimeout(ctx, PlanFor)
+	defer cancel()
+	for soft.Err() == nil {
+		if more, err := w.app.Retention(soft); soft.Err() == nil && (err != nil || !more) {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 type follow struct {
@@ -67,14 +132,18 @@ func Start(ctx context.Context, url string, a *app.App, log *slog.Logger) (*Pool
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, dispatch{app: a})
+	river.AddWorker(workers, dispatchHost{app: a})
+	river.AddWorker(workers, plan{app: a})
 	river.AddWorker(workers, follow{app: a})
+	river.AddWorker(workers, adopt{app: a})
+	river.AddWorker(workers, retain{app: a})
 	river.AddWorker(workers, sweep{app: a})
-	every := river.NewPeriodicJob(river.PeriodicInterval(30*time.Second),
-		func() (river.JobArgs, *river.InsertOpts) { return job.Sweep{}, nil }, &river.PeriodicJobOpts{RunOnStart: true})
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema: store.RiverSchema, Logger: log, Workers: workers, JobTimeout: JobTimeout, RescueStuckJobsAfter: RescueAfter,
-		Queues:       map[string]river.QueueConfig{job.QueueDispatch: {MaxWorkers: 50}, job.QueueUpkeep: {MaxWorkers: 10}},
-		PeriodicJobs: []*river.PeriodicJob{every},
+		Queues: map[string]river.QueueConfig{
+			job.QueueDispatch: {MaxWorkers: 50}, job.QueueHosts: {MaxWorkers: hostWorkers}, job.QueuePlan: {MaxWorkers: 1}, job.QueueUpkeep: {MaxWorkers: 10},
+		},
+		PeriodicJobs: []*river.PeriodicJob{every(PlanEvery, job.Plan{}), every(30*time.Second, job.Sweep{}), every(30*time.Second, job.Retain{})},
 	})
 	if err != nil {
 		pool.Close()
@@ -85,6 +154,12 @@ func Start(ctx context.Context, url string, a *app.App, log *slog.Logger) (*Pool
 		return nil, fmt.Errorf("river: %w", err)
 	}
 	return &Pool{client: client, pool: pool}, nil
+}
+
+// every is a job of the leader's: at once, and then at intervals.
+func every(d time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(d),
+		func() (river.JobArgs, *river.InsertOpts) { return args, nil }, &river.PeriodicJobOpts{RunOnStart: true})
 }
 
 // Stop lets running jobs end, until ctx does; jobs are short, so they do.

@@ -96,7 +96,7 @@ func TestJobs_HoldNoSecret(t *testing.T) {
 	if n := a.Count(`SELECT count(*) FROM river.river_job WHERE args::text !~ '^\{("(run|copy)": ?"[0-9a-f-]{36}")?\}$'`); n != 0 {
 		t.Fatalf("%d jobs hold more than an identifier", n)
 	}
-	if _, err := a.StartBackup(context.Background(), authz.Console(), "a.example", backup.Kinds()); err != nil {
+	if _, err := a.StartBackup(context.Background(), authz.Console(), "a.example", backup.Kinds(), app.Protection{}); err != nil {
 		t.Fatal(err)
 	}
 }
