@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -76,6 +77,36 @@ func TestStand_ASiteWithoutACopyIsOwedOneSinceItWasRegistered(t *testing.T) {
 	}
 	if got = policy.Stand(p, backup.Database, time.UTC, s, registered, registered.Add(time.Hour), registered); got.Age != 0 {
 		t.Errorf("an age of %s", got.Age)
+	}
+}
+
+func TestStand_IsDueSinceTheOldestOwedSlot(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(150) {
+		r := rand.New(rand.NewPCG(seed, 10))
+		tz := zone(t, trickyZones[r.IntN(len(trickyZones))])
+		from := time.Date(2009+r.IntN(15), time.Month(1+r.IntN(12)), 1+r.IntN(28), r.IntN(24), r.IntN(60), 0, 0, time.UTC)
+		end := from.AddDate(0, 1, 0)
+		p, _ := random(r, from, end)
+		h := tell(r, p, backup.Data, tz, from, end)
+		s := reborn(t, h.state)
+		next, _ := policy.NextDue(p, backup.Data, tz, s, from, from)
+		for range 20 {
+			now := end.Add(time.Duration(r.IntN(500)-100) * time.Hour)
+			got := policy.Stand(p, backup.Data, tz, s, from, from, now)
+			var oldest time.Time
+			for _, o := range got.Owed {
+				if due := policy.Due(o.Slot, tz); oldest.IsZero() || due.Before(oldest) {
+					oldest = due
+				}
+			}
+			if !got.DueSince.Equal(oldest) || !oldest.IsZero() && !oldest.Equal(next) || !next.After(now) != (len(got.Owed) > 0) {
+				t.Fatalf("seed %d: due since %s, owed %v, next %s, now %s", seed, got.DueSince, got.Owed, next, now)
+			}
+			if got.Late && now.Before(oldest.Add(p.Window+p.Grace)) {
+				t.Fatalf("seed %d: late too early", seed)
+			}
+		}
 	}
 }
 

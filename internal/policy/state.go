@@ -69,6 +69,23 @@ func ChangeKind(old, p Policy, kind backup.Kind, zone *time.Location, s State, f
 	return next
 }
 
+// Begun gives since when each tier's rule of the kind has been in force, after
+// a change from old to p at the instant from: rules that stay keep what begun
+// says of them, new ones and those whose times change begin at from. It is
+// what Calendar wants.
+func Begun(old, p Policy, kind backup.Kind, begun map[Tier]time.Time, from time.Time) map[Tier]time.Time {
+	out := map[Tier]time.Time{}
+	before := old.Of(kind)
+	for _, r := range p.Of(kind) {
+		out[r.Tier] = from.UTC()
+		at, known := begun[r.Tier]
+		if known && slices.ContainsFunc(before, func(b Rule) bool { return b.Tier == r.Tier && b.Schedule.same(r.Schedule) }) {
+			out[r.Tier] = at
+		}
+	}
+	return out
+}
+
 // Settled gives the instant through which a rule's slots are settled, false
 // for a rule that the state does not know.
 func (s State) Settled(k Key) (time.Time, bool) {

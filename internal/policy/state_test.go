@@ -133,13 +133,19 @@ func TestChangeKind_TheChangeItselfMakesNothingOwed(t *testing.T) {
 	if same := policy.ChangeKind(old, reordered, backup.Data, time.UTC, s, thursday); !reflect.DeepEqual(same, policy.AdoptKind(old, backup.Data, s, thursday)) {
 		t.Error("the same times in another order moved a rule")
 	}
+	was := map[policy.Tier]time.Time{policy.Daily: thursday.AddDate(-1, 0, 0), policy.Weekly: thursday.AddDate(-1, 0, 0), "gone": thursday}
+	if got, want := policy.Begun(old, mondays, backup.Database, was, thursday), (map[policy.Tier]time.Time{
+		policy.Daily: was[policy.Daily], policy.Weekly: thursday, policy.Monthly: thursday,
+	}); !reflect.DeepEqual(got, want) {
+		t.Errorf("begun %v, want %v", got, want)
+	}
 	// Friday's slot is owed when Mondays come: the Monday before it cannot
 	// stand for it, but the rule is not set back either.
 	saturday := instant(t, "2026-04-25T12:00:00Z")
 	owing := policy.ChangeKind(old, mondays, backup.Database, time.UTC, s, saturday)
 	key := policy.Key{Kind: backup.Database, Tier: policy.Weekly}
-	was, _ := s.Settled(key)
-	if at, _ := owing.Settled(key); !at.Equal(was) {
-		t.Errorf("settled at %s, want %s", at, was)
+	before, _ := s.Settled(key)
+	if at, _ := owing.Settled(key); !at.Equal(before) {
+		t.Errorf("settled at %s, want %s", at, before)
 	}
 }
