@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/kopia/kopia/repo/blob"
 
+	"holdfast/internal/engine"
+	"holdfast/internal/errs"
 	"holdfast/internal/vault"
 )
 
@@ -60,6 +63,7 @@ func contract(t *testing.T, b vault.Backend) {
 	}
 	must(t, st.Close(ctx))
 	must(t, other.Close(ctx))
+	sealed(t, b)
 
 	// The vault keeps its rule before any of them.
 	r := start(t, func(c *vault.ServerConfig) { c.Backend = b })
@@ -71,6 +75,40 @@ func contract(t *testing.T, b vault.Backend) {
 	}
 	if get(t, door, "p2") != "through the vault" || get(t, door, "q1") != "meta" {
 		t.Error("read other bytes through the vault")
+	}
+}
+
+// sealed is the same contract for plain sealed files: one is deleted, and
+// nothing beside it, however often.
+func sealed(t *testing.T, b vault.Backend) {
+	t.Helper()
+	ctx, key := t.Context(), bytes.Repeat([]byte{7}, 32)
+	var names []string
+	for _, name := range []string{"copy-1", "copy-2"} {
+		f, err := engine.PutSealed(ctx, b, "site1", name, key, t.TempDir(), func(_ context.Context, w io.Writer) error {
+			_, err := io.WriteString(w, name)
+			return err
+		})
+		must(t, err)
+		names = append(names, f.Name)
+	}
+	for range 2 {
+		must(t, engine.DeleteSealed(ctx, b, names[0]))
+	}
+	must(t, engine.DeleteSealed(ctx, b, "site2/sealed/never.hfs"))
+	var plain bytes.Buffer
+	if err := engine.ReadSealed(ctx, b, names[0], key, &plain); err == nil {
+		t.Error("a deleted sealed file was read")
+	}
+	plain.Reset()
+	must(t, engine.ReadSealed(ctx, b, names[1], key, &plain))
+	if plain.String() != "copy-2" {
+		t.Errorf("the other came back as %q", plain.String())
+	}
+	for _, name := range []string{"", "site1/data/p1", "site1/sealed/..", "site1/sealed/../data/q1.hfs", "../sealed/x.hfs", "site1/sealed/x", "/sealed/x.hfs"} {
+		if err := engine.DeleteSealed(ctx, b, name); !errs.Is(err, errs.Invalid) {
+			t.Errorf("deleting %q: %v", name, err)
+		}
 	}
 }
 
