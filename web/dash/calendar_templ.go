@@ -311,7 +311,7 @@ func slotMark(s Slot, narrow bool) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		case SlotExpired:
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<path class=\"line\" d=\"M3 13.6h10\"></path>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<path class=\"line\" d=\"M4.5 8h7\"></path>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -664,7 +664,7 @@ func Calendar(p CalendarProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				for i, r := range p.Rules {
-					templ_7745c5c3_Err = calendarRule(r, i == 0).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = calendarRule(r, i == 0 || r.Open).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -119,8 +119,10 @@ func TestPages_AreAccessible(t *testing.T) {
 		}
 		for _, x := range all {
 			for _, ref := range []string{"for", "aria-labelledby", "aria-describedby", "popovertarget"} {
-				if to, ok := x.attrs[ref]; ok && ids[to] == 0 {
-					t.Errorf("%s: <%s %s=%q> leads nowhere", s.name, x.name, ref, to)
+				for _, to := range strings.Fields(x.attrs[ref]) {
+					if ids[to] == 0 {
+						t.Errorf("%s: <%s %s=%q> leads nowhere", s.name, x.name, ref, to)
+					}
 				}
 			}
 			if (x.name == "input" && x.attrs["type"] != "hidden") || x.name == "select" {

@@ -75,3 +75,10 @@ func (r PreviewRuns) left(i int) string   { return percent(r.part(i)) }
 func (r PreviewRuns) wide() string        { return percent(r.part(1) * 7 / 10) }
 func (r PreviewRuns) middle(i int) string { return percent(r.part(i) + r.part(1)*35/100) }
 func (r PreviewRuns) anchor(i int) string { return anchor(r.part(i)) }
+
+func (p PolicyEditProps) nameHint() string {
+	if p.NameOff {
+		return "A policy keeps its name"
+	}
+	return "Lower-case letters, digits and hyphens"
+}

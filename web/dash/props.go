@@ -63,7 +63,7 @@ func (p Page) frame(title string, live bool) ui.Frame {
 		Who: p.Who, Org: p.Org, Top: p.Top, Live: live, Notice: p.Notice,
 	}
 	if p.Who != "" {
-		f.SignOutPath = SignOutPath
+		f.SignOutPath, f.AccountPath = SignOutPath, AccountPath
 	}
 	return f
 }
@@ -75,6 +75,10 @@ type SignInProps struct {
 	Next    string // where to go afterwards; the handler must accept local paths only
 	Error   string // one sentence; it never says which of the two was wrong
 	Note    string // one sentence: "You are signed out." or how to get an account
+
+	MailWays                    bool   // mail is set up: a link, or a new password, can be asked for
+	ProviderLabel, ProviderHref string // of the staff's own identity provider; empty where there is none
+	Passkeys                    Passkeys
 }
 
 // FleetProps are those of Fleet.

@@ -141,6 +141,7 @@ type CalendarRule struct {
 	When   string // "every day at 00:00"
 	State  ui.State
 	Count  string // "7 of 7 kept"
+	Open   bool   // shown at once; the first always is
 	Months []CalendarMonth
 	Strips []CalendarStrip // hourly: one a day; weekly and monthly: one a year
 }

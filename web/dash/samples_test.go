@@ -43,7 +43,7 @@ func bar(label string) *ui.Progress {
 
 // samples are every page, full and empty, for staff and for customers.
 func samples() []sample {
-	return []sample{
+	return append(policySamples(), []sample{
 		{"signin", SignIn(SignInProps{Next: "/sites"})},
 		{"signin-error", SignIn(SignInProps{Product: "Brightside Hosting", Email: "ada@brightside.example", Next: hostile, Error: "That email and password do not belong together. Nothing is locked; try again."})},
 		{"fleet", Fleet(fleetFull())},
@@ -63,7 +63,7 @@ func samples() []sample {
 		{"error-404", Error(ErrorProps{Page: staff(NoSection), Status: 404, Sentence: "There is no such page, or it belongs to somebody else.", RequestID: "01939c5e-7c1a-7b5e-8d0a-1f2e3d4c5b6a", BackHref: SitesPath, BackLabel: "All sites"})},
 		{"error-500", Error(ErrorProps{Status: 500, Sentence: "We could not reach our database. Your sites and their copies are not touched by this; try again in a minute.", RequestID: "01939c5e-7c1a-7b5e-8d0a-1f2e3d4c5b6a", BackHref: "/", BackLabel: "Try again"})},
 		{"error-403", Error(ErrorProps{Page: customer(NoSection), Status: 403, Sentence: "Your account may look at this site, but not ask for backups.", BackHref: SitesPath, BackLabel: "All sites"})},
-	}
+	}...)
 }
 
 func filters(on string) []ui.Choice {

@@ -49,6 +49,8 @@ var marks = []struct {
 	{5 * 365 * day, "5 years"},
 	{10 * 365 * day, "10 years"},
 	{6 * time.Hour, "6 h"},
+	{12 * time.Hour, "12 h"},
+	{time.Hour, "1 h"},
 	{2 * day, "2 days"},
 	{3 * day, "3 days"},
 	{14 * day, "2 weeks"},
@@ -59,10 +61,14 @@ var marks = []struct {
 // room is how far apart labels must stand to be read on the narrowest ruler.
 const room = 68
 
-// Ticks are the marks that fit, "now" first, the oldest last. The rounder an
-// age the rather it is marked.
-func (s Scale) Ticks() []Tick {
+// Ticks are the marks that fit, "now" first, the oldest last; oldest is what
+// the far end is called, if anything. The rounder an age the rather it is
+// marked.
+func (s Scale) Ticks(oldest string) []Tick {
 	ticks := []Tick{{1000, "now"}}
+	if oldest != "" {
+		ticks = append(ticks, Tick{0, oldest})
+	}
 	for _, m := range marks {
 		if m.age > max(s.Oldest, day) {
 			continue

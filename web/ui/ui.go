@@ -125,6 +125,7 @@ type Frame struct {
 	Who         string // who is signed in; empty for nobody
 	Org         string // the organisation signed in for
 	SignOutPath string // POST; no form when empty
+	AccountPath string // where their own account is; their name is no link when empty
 	Top         bool   // navigation above the page (customers) rather than beside it
 	Live        bool   // the page has a part that updates itself
 	Notice      *Notice
@@ -206,18 +207,22 @@ func noticeRole(s State) string {
 	return "status"
 }
 
-// Column heads a table's column; Number sets it to the right.
+// Column heads a table's column; Number sets it to the right. A Quiet one, of
+// buttons say, is headed for screen readers only.
 type Column struct {
 	Label  string
 	Number bool
+	Quiet  bool
 }
 
-// Columns makes columns of labels; one that begins with '#' holds numbers.
+// Columns makes columns of labels; one that begins with '#' holds numbers, one
+// that begins with '~' is quiet.
 func Columns(labels ...string) []Column {
 	out := make([]Column, len(labels))
 	for i, l := range labels {
 		name, number := strings.CutPrefix(l, "#")
-		out[i] = Column{Label: name, Number: number}
+		name, quiet := strings.CutPrefix(name, "~")
+		out[i] = Column{Label: name, Number: number, Quiet: quiet}
 	}
 	return out
 }
@@ -231,8 +236,10 @@ type Input struct {
 	Hint            string
 	Problem         string // what is wrong with the value, one sentence
 	Required, Focus bool
-	Fixed           bool // sent, but not to be changed
-	Max             int  // characters; 0 for no limit
+	Fixed           bool   // sent, but not to be changed
+	Max             int    // characters; 0 for no limit
+	Ghost           string // what an empty field means: "every day"
+	About           string // the id of a text that explains it, besides its hint
 }
 
 func (i Input) kind() string {
@@ -240,4 +247,13 @@ func (i Input) kind() string {
 		return "text"
 	}
 	return i.Type
+}
+
+// describedBy names what explains the field, its problem first.
+func (i Input) describedBy() string {
+	own := ""
+	if i.Hint != "" || i.Problem != "" {
+		own = i.ID + "-note"
+	}
+	return strings.TrimSpace(own + " " + i.About)
 }
