@@ -7,6 +7,7 @@ import (
 	"holdfast/internal/authz"
 	"holdfast/internal/errs"
 	"holdfast/internal/id"
+	"holdfast/internal/identity"
 	"holdfast/internal/seal"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
@@ -23,8 +24,11 @@ type NewAccount struct {
 
 // AddAccount adds a person who may sign in.
 func (a *App) AddAccount(ctx context.Context, who authz.Actor, n NewAccount) (id.Account, error) {
-	email, err := tenant.ValidateAccount(n.Email, n.Name, n.Password)
+	email, err := tenant.ValidateAccount(n.Email, n.Name)
 	if err != nil {
+		return id.Account{}, err
+	}
+	if err := identity.CheckPassword(n.Password, email, n.Name); err != nil {
 		return id.Account{}, err
 	}
 	if (n.Staff == "") == (n.Tenant == "") {
@@ -79,8 +83,9 @@ func (a *App) ListAccounts(ctx context.Context, who authz.Actor) (rows []dbq.Lis
 }
 
 // SignIn tells who email and password belong to, or errs.Unsigned. It does the
-// same work whether or not there is such a person.
-func (a *App) SignIn(ctx context.Context, email, password string) (Person, error) {
+// same work whether or not there is such a person. What the person still owes
+// (a second factor) Next tells; nobody is signed in before OpenSession.
+func (a *App) SignIn(ctx context.Context, from From, email, password string) (Person, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
 	var p Person
 	var acc dbq.Account
@@ -90,16 +95,27 @@ func (a *App) SignIn(ctx context.Context, email, password string) (Person, error
 		if err != nil {
 			return err
 		}
-		p, err = personOf(ctx, tx, acc)
+		p, err = a.personOf(ctx, tx, acc)
 		return err
 	})
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return Person{}, err
 	}
 	if !seal.CheckPassword(acc.PasswordHash, password) || err != nil || acc.DisabledAt != nil {
+		if err := a.SignInFailed(ctx, from, acc.ID, identity.Password); err != nil {
+			return Person{}, err
+		}
 		return Person{}, errs.New(errs.Unsigned, "This address and password do not belong together.")
 	}
 	return p, nil
+}
+
+// SignInFailed puts a refused try to sign in on record; account is none where
+// there is no such.
+func (a *App) SignInFailed(ctx context.Context, from From, account id.Account, how identity.Proof) error {
+	return a.system(ctx, "sign-in", func(ctx context.Context, tx *store.Tx) error {
+		return tx.Event(ctx, "account.sign_in_failed", store.Subject{Kind: "account", ID: account.UUID()}, map[string]any{"how": how, "from": from.Address, "device": from.Device})
+	})
 }
 
 // Person is somebody who signed in.
@@ -107,6 +123,9 @@ type Person struct {
 	Actor       authz.Actor
 	Name, Email string
 	Tenants     []dbq.MembershipsOfRow
+	Holder      identity.Holder // which factors they have
+	CodesLeft   int             // recovery codes that were not used yet
+	MustEnrol   bool            // to get a second factor before anything else
 }
 
 // PersonByID loads a signed-in person anew, so that a role that was taken away
@@ -114,14 +133,8 @@ type Person struct {
 func (a *App) PersonByID(ctx context.Context, account id.Account) (Person, error) {
 	var p Person
 	err := a.system(ctx, "session", func(ctx context.Context, tx *store.Tx) error {
-		acc, err := tx.AccountByID(ctx, account)
-		if err != nil {
-			return err
-		}
-		if acc.DisabledAt != nil {
-			return errs.New(errs.Unsigned, "Sign in to go on.")
-		}
-		p, err = personOf(ctx, tx, acc)
+		var err error
+		p, err = a.personByID(ctx, tx, account)
 		return err
 	})
 	if errs.Is(err, errs.NotFound) {
@@ -130,18 +143,35 @@ func (a *App) PersonByID(ctx context.Context, account id.Account) (Person, error
 	return p, err
 }
 
-func personOf(ctx context.Context, tx *store.Tx, acc dbq.Account) (Person, error) {
+func (a *App) personByID(ctx context.Context, tx *store.Tx, account id.Account) (Person, error) {
+	acc, err := tx.AccountByID(ctx, account)
+	if err != nil {
+		return Person{}, err
+	}
+	if acc.DisabledAt != nil {
+		return Person{}, errs.New(errs.Unsigned, "Sign in to go on.")
+	}
+	return a.personOf(ctx, tx, acc)
+}
+
+func (a *App) personOf(ctx context.Context, tx *store.Tx, acc dbq.Account) (Person, error) {
 	rows, err := tx.MembershipsOf(ctx, acc.ID)
 	if err != nil {
 		return Person{}, err
 	}
-	p := Person{Name: acc.Name, Email: acc.Email, Tenants: rows, Actor: authz.Actor{Account: acc.ID, Name: "customer:" + acc.ID.String()}}
+	f, err := tx.FactorsOf(ctx, acc.ID)
+	if err != nil {
+		return Person{}, err
+	}
+	p := Person{Name: acc.Name, Email: acc.Email, Tenants: rows, CodesLeft: int(f.CodesLeft), Actor: authz.Actor{Account: acc.ID, Name: "customer:" + acc.ID.String()}}
 	if acc.StaffRole != nil {
 		p.Actor.Staff, p.Actor.Name = *acc.StaffRole, "staff:"+acc.ID.String()
 	}
 	for _, r := range rows {
 		p.Actor.Memberships = append(p.Actor.Memberships, authz.Membership{Tenant: r.TenantID, Role: r.Role})
 	}
+	p.Holder = identity.Holder{Staff: acc.StaffRole != nil, TOTP: f.Totp, Passkeys: int(f.Passkeys)}
+	p.MustEnrol = identity.MustEnrol(p.Holder, a.people.Rules)
 	return p, nil
 }
 

@@ -50,7 +50,9 @@ const (
 
 // Next tells what a person who has shown these proofs still owes. A passkey
 // and the identity provider stand for both factors. A mail link opens
-// customers' accounts only.
+// customers' accounts only. Who has an authenticator is asked for it; staff who
+// have only a passkey do not come in by their password alone, while for a
+// customer a passkey is a second way in.
 func Next(shown []Proof, h Holder, r Rules) Step {
 	var first, second bool
 	for _, p := range shown {
@@ -71,7 +73,7 @@ func Next(shown []Proof, h Holder, r Rules) Step {
 	switch {
 	case !first:
 		return WantFirst
-	case !second && h.TOTP:
+	case !second && (h.TOTP || h.Staff && h.Passkeys > 0):
 		return WantSecond
 	case MustEnrol(h, r) && !second:
 		return WantEnrol

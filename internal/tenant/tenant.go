@@ -52,20 +52,27 @@ func Validate(name, short string) error {
 	return nil
 }
 
-var address = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
+var address = regexp.MustCompile(`^[^@\s\pC<>",;:\\]+@[^@\s\pC<>",;:\\]+$`)
 
-// ValidateAccount checks a person's mail address, name and password, and gives
-// the address in the form that is stored: lower case, no spaces around it.
-func ValidateAccount(email, name, password string) (string, error) {
-	email = strings.ToLower(strings.TrimSpace(email))
-	if !address.MatchString(email) || len(email) > 254 {
-		return "", errs.Field("email", "%q is not a mail address, like anna@school.example", email)
+// ValidateAccount checks a person's mail address and name, and gives the
+// address in the form that is stored: lower case, no spaces around it. What a
+// good password is, internal/identity says.
+func ValidateAccount(email, name string) (string, error) {
+	email, err := ValidateEmail(email)
+	if err != nil {
+		return "", err
 	}
 	if n := len([]rune(strings.TrimSpace(name))); n < 1 || n > 120 {
 		return "", errs.Field("name", "a person's name has 1 to 120 characters")
 	}
-	if n := len(password); n < 12 || n > 256 {
-		return "", errs.Field("password", "a password has 12 to 256 characters")
+	return email, nil
+}
+
+// ValidateEmail checks a mail address and gives it in the form that is stored.
+func ValidateEmail(email string) (string, error) {
+	email = strings.ToLower(strings.TrimSpace(email))
+	if !address.MatchString(email) || len(email) > 254 {
+		return "", errs.Field("email", "%q is not a mail address, like anna@school.example", email)
 	}
 	return email, nil
 }

@@ -73,6 +73,10 @@ func (d *Door) open(h page) http.HandlerFunc {
 func (d *Door) signed(h signedPage) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, ok := visitor(r.Context())
+		if _, half := enrollee(r.Context()); half {
+			see(w, r, dash.SecondFactorPath)
+			return
+		}
 		if !ok {
 			see(w, r, signInFirst(r))
 			return

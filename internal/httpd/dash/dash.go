@@ -107,6 +107,7 @@ func (d *Door) pages(r chi.Router) {
 	r.Get(dash.SignInPath, d.open(d.signInForm))
 	r.Post(dash.SignInPath, d.open(d.signIn))
 	r.Post(dash.SignOutPath, d.open(d.signOut))
+	d.identityPages(r)
 	r.Get("/", d.signed(d.home))
 	r.Get(dash.SitesPath, d.signed(d.fleet))
 	r.Get("/sites/*", d.signed(d.site))

@@ -58,6 +58,19 @@ func routeTable() []row {
 		},
 		{"GET /hosts", at("/hosts"), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
 		{"GET /queue", at("/queue"), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
+		{"GET /sign-in/code", at("/sign-in/code"), nil, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, false},
+		{"POST /sign-in/code", at("/sign-in/code"), []string{"code", "1"}, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, false},
+		{"GET /sign-in/again", at("/sign-in/again"), nil, []int{303, 200, 200, 200, 200, 200, 200, 200, 200, 200}, true},
+		{"POST /sign-in/again", at("/sign-in/again"), []string{"password", ""}, []int{303, 422, 422, 422, 422, 422, 422, 422, 422, 422}, true},
+		{"GET /account", at("/account"), nil, []int{303, 200, 200, 200, 200, 200, 200, 200, 200, 200}, true},
+		{"GET /account/password", at("/account/password"), nil, []int{303, 200, 200, 200, 200, 200, 200, 200, 200, 200}, true},
+		{"POST /account/password", at("/account/password"), []string{"password", "short"}, []int{303, 422, 422, 422, 422, 422, 422, 422, 422, 422}, true},
+		{"POST /account/sessions/{id:[0-9a-f-]{36}}/end", at("/account/sessions/0190b3a0-7c1e-7d2a-9c3b-0123456789ab/end"), nil, []int{303, 404, 404, 404, 404, 404, 404, 404, 404, 404}, true},
+		{"POST /account/sessions/end-others", at("/account/sessions/end-others"), nil, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, true},
+		{"GET /account/second-factor", at("/account/second-factor"), nil, []int{303, 200, 200, 200, 200, 200, 200, 200, 200, 200}, true},
+		{"POST /account/second-factor", at("/account/second-factor"), []string{"code", "x"}, []int{303, 422, 422, 422, 422, 422, 422, 422, 422, 422}, true},
+		{"POST /account/second-factor/removal", at("/account/second-factor/removal"), nil, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, true},
+		{"POST /account/recovery-codes", at("/account/recovery-codes"), nil, []int{303, 409, 409, 409, 409, 409, 409, 409, 409, 409}, true},
 		{"POST /sign-out", at("/sign-out"), nil, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, false}, // the last: it ends the sessions
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/a-h/templ"
 	"github.com/alexedwards/scs/v2"
 
 	"holdfast/internal/app"
@@ -30,6 +29,10 @@ const (
 // What a session holds.
 const (
 	keyAccount     = "account"
+	keyFresh       = "fresh"   // when a password or passkey was last shown, Unix seconds
+	keyHalf        = "half"    // who has shown a first proof and owes the second
+	keyHalfAt      = "half-at" // since when, Unix seconds
+	keyShown       = "shown"   // which proofs they have shown
 	keyNotice      = "notice"
 	keyNoticeState = "notice-state"
 )
@@ -56,11 +59,21 @@ func (d *Door) newSessions(secure bool) *scs.SessionManager {
 	return m
 }
 
-type visitorKey struct{}
+type (
+	visitorKey  struct{}
+	enrolleeKey struct{}
+)
 
-// visitor gives who is signed in.
+// visitor gives who is signed in, and owes nothing more.
 func visitor(ctx context.Context) (app.Person, bool) {
 	p, ok := ctx.Value(visitorKey{}).(app.Person)
+	return p, ok
+}
+
+// enrollee gives who is signed in, but must get a second factor before
+// anything else.
+func enrollee(ctx context.Context) (app.Person, bool) {
+	p, ok := ctx.Value(enrolleeKey{}).(app.Person)
 	return p, ok
 }
 
@@ -74,6 +87,8 @@ func (d *Door) identify(next http.Handler) http.Handler {
 		case err != nil:
 			d.answer(w, r, nil, err)
 			return
+		case p.MustEnrol:
+			r = r.WithContext(context.WithValue(r.Context(), enrolleeKey{}, p))
 		default:
 			r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, p))
 		}
@@ -103,77 +118,11 @@ func local(next string) string {
 	u, err := url.Parse(next)
 	bad := err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || len(next) > 2000 ||
 		!strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") ||
-		u.Path == dash.SignInPath || u.Path == dash.SignOutPath || strings.HasPrefix(u.Path, "//")
+		u.Path == dash.SignInPath || strings.HasPrefix(u.Path, dash.SignInPath+"/") || u.Path == dash.SignOutPath || strings.HasPrefix(u.Path, "//")
 	if bad {
 		return dash.SitesPath
 	}
 	return next
-}
-
-func (d *Door) signInForm(w http.ResponseWriter, r *http.Request) (templ.Component, error) {
-	q := r.URL.Query()
-	if _, ok := visitor(r.Context()); ok {
-		see(w, r, local(q.Get("next")))
-		return nil, nil //nolint:nilnil // it has answered by itself
-	}
-	p := dash.SignInProps{Next: local(q.Get("next"))}
-	if q.Has("signed-out") {
-		p.Note = "You are signed out."
-	}
-	return dash.SignIn(p), nil
-}
-
-func (d *Door) signIn(w http.ResponseWriter, r *http.Request) (templ.Component, error) {
-	if err := readForm(r); err != nil {
-		return nil, err
-	}
-	email, password := strings.TrimSpace(r.PostFormValue("email")), r.PostFormValue("password")
-	again := func(err error) (templ.Component, error) {
-		shown := email
-		if len(shown) > 254 {
-			shown = ""
-		}
-		return dash.SignIn(dash.SignInProps{Email: shown, Next: local(r.PostFormValue("next")), Error: sentence(err)}), err
-	}
-	switch {
-	case email == "" || len(email) > 254:
-		return again(errs.Field("email", "type the address that you sign in with"))
-	case password == "" || len(password) > 256:
-		return again(errs.Field("password", "type your password"))
-	}
-	done, err := d.guard.enter(r, email)
-	if err != nil {
-		return again(err)
-	}
-	p, err := d.app.SignIn(r.Context(), email, password)
-	done(err == nil)
-	if errs.Is(err, errs.Unsigned) {
-		return again(errs.Wrap(errs.Invalid, err, "This address and password do not belong together. Try again, or ask your hoster for a new password."))
-	}
-	if err != nil {
-		return nil, err
-	}
-	// A fresh token for a fresh right: one that was known before is worth
-	// nothing after.
-	if err := d.sessions.Clear(r.Context()); err != nil {
-		return nil, err
-	}
-	if err := d.sessions.RenewToken(r.Context()); err != nil {
-		return nil, err
-	}
-	d.sessions.SetDeadline(r.Context(), clock.System{}.Now().Add(sessionLife)) // scs reads the system's clock too
-	d.sessions.Put(r.Context(), keyAccount, p.Actor.Account.String())
-	d.log.InfoContext(r.Context(), "signed in", "account", p.Actor.Account.String())
-	see(w, r, local(r.PostFormValue("next")))
-	return nil, nil //nolint:nilnil // it has answered by itself
-}
-
-func (d *Door) signOut(w http.ResponseWriter, r *http.Request) (templ.Component, error) {
-	if err := d.sessions.Destroy(r.Context()); err != nil {
-		return nil, err
-	}
-	see(w, r, dash.SignInPath+"?signed-out=1")
-	return nil, nil //nolint:nilnil // it has answered by itself
 }
 
 // guard slows down those who guess passwords.

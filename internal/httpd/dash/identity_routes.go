@@ -1,0 +1,42 @@
+package dash
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"holdfast/web/dash"
+)
+
+// identityPages are the routes of signing in and of one's own account. Those
+// marked fresh ask for the password or passkey again after a while.
+func (d *Door) identityPages(r chi.Router) {
+	r.Get(dash.SignInCodePath, d.open(d.codeForm))
+	r.Post(dash.SignInCodePath, d.open(d.signInCode))
+	r.Get(dash.SignInAgainPath, d.signed(d.againForm))
+	r.Post(dash.SignInAgainPath, d.signed(d.signInAgain))
+	r.Get(dash.AccountPath, d.signed(d.account))
+	r.Get(dash.PasswordPath, d.fresh(dash.PasswordPath, d.passwordForm))
+	r.Post(dash.PasswordPath, d.fresh(dash.PasswordPath, d.changePassword))
+	r.Post("/account/sessions/{id:[0-9a-f-]{36}}/end", d.signed(d.endSession))
+	r.Post("/account/sessions/end-others", d.signed(d.endOtherSessions))
+	r.Get(dash.SecondFactorPath, d.enrolling(d.enrolForm))
+	r.Post(dash.SecondFactorPath, d.enrolling(d.enrol))
+	r.Post(dash.SecondFactorPath+"/removal", d.fresh(dash.AccountPath, d.removeTOTP))
+	r.Post(dash.RecoveryPath, d.fresh(dash.AccountPath, d.newCodes))
+}
+
+// enrolling adapts a page for setting up a second factor: for people who must,
+// and for people who are signed in and have shown that it is them.
+func (d *Door) enrolling(h signedPage) http.HandlerFunc {
+	usual := d.fresh(dash.SecondFactorPath, h)
+	return func(w http.ResponseWriter, r *http.Request) {
+		p, must := enrollee(r.Context())
+		if !must {
+			usual(w, r)
+			return
+		}
+		c, err := h(w, r, p)
+		d.answer(w, r, c, err)
+	}
+}
