@@ -142,8 +142,8 @@ END
 $$;
 -- +goose StatementEnd
 
-GRANT SELECT ON schedule, missed_slot, copy_use, policy, policy_version TO holdfast_tenant;
-GRANT SELECT (tiers, started_at, initial, protected_until, protected_why, pinned, legal_hold, binned_at) ON copy TO holdfast_tenant;
+GRANT SELECT ON schedule, missed_slot, copy_use, policy, policy_version, clock_watch TO holdfast_tenant;
+GRANT SELECT (tiers, started_at, initial, protected_until, protected_why, pinned, legal_hold, binned_at, repository_id, fingerprint) ON copy TO holdfast_tenant;
 GRANT UPDATE (protected_until, protected_why) ON copy TO holdfast_tenant;
 GRANT UPDATE (protect_days, protect_why) ON run TO holdfast_tenant;
 

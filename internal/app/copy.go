@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"holdfast/internal/authz"
 	"holdfast/internal/backup"
@@ -21,13 +22,28 @@ type CopyAccess struct {
 	SealKey     []byte
 }
 
-// OpenCopy gives what opens a copy. It is written to the event log.
+// fetchTime is how long a copy that was opened is held for whoever reads it.
+const fetchTime = 24 * time.Hour
+
+// OpenCopy gives what opens a copy, and keeps it from being deleted for a day.
+// It is written to the event log.
 func (a *App) OpenCopy(ctx context.Context, who authz.Actor, c id.Copy) (CopyAccess, error) {
 	var v CopyAccess
 	err := a.do(ctx, who, authz.RestoreCopy, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
 		row, err := tx.CopyByID(ctx, c)
+		if err == nil {
+			row, err = tx.LockCopy(ctx, dbq.LockCopyParams{TenantID: row.TenantID, ID: c})
+		}
 		if err != nil {
 			return noSuch(err, "copy", c.String(), "holdfast copies list SITE")
+		}
+		if row.State.Usable() {
+			err := tx.InsertCopyUse(ctx, dbq.InsertCopyUseParams{
+				TenantID: row.TenantID, ID: id.New[id.Use](), CopyID: c, UsedBy: "fetch", Since: tx.Now, ExpiresAt: tx.Now.Add(fetchTime),
+			})
+			if err != nil {
+				return err
+			}
 		}
 		repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: row.TenantID, ID: row.RepositoryID})
 		if err != nil {

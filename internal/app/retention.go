@@ -201,6 +201,17 @@ func idsOf(c id.Copy) []pgtype.UUID { return []pgtype.UUID{store.Optional(c.UUID
 
 // discard begins a copy's deletion: from here on it cannot be taken back.
 func (r retention) discard(ctx context.Context, j Judged, of store.Subject) error {
+	now, err := r.tx.LockCopy(ctx, dbq.LockCopyParams{TenantID: r.t.row.TenantID, ID: j.Row.ID})
+	if err != nil {
+		return err
+	}
+	uses, err := r.tx.CountCopyUses(ctx, dbq.CountCopyUsesParams{TenantID: now.TenantID, CopyID: now.ID, Now: r.tx.Now})
+	if err != nil {
+		return err
+	}
+	if uses > 0 || now.Pinned != j.Row.Pinned || now.LegalHold != j.Row.LegalHold || now.BinnedAt == nil || now.ProtectedUntil != nil && now.ProtectedUntil.After(r.tx.Now) {
+		return nil // somebody reached for it since it was judged
+	}
 	to, err := catalog.Apply(j.Row.State, catalog.Discard)
 	if err != nil {
 		return err

@@ -81,10 +81,24 @@ func lockTimetable(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site,
 	if err != nil {
 		return nil, err
 	}
-	return readTimetable(row, s, r, tx.Now)
+	return readTimetable(ctx, tx, row, s, r)
 }
 
-func readTimetable(row dbq.Schedule, s dbq.SiteForTenantRow, r rules, now time.Time) (*timetable, error) {
+// rulesAt gives the policy that a row's state was made under.
+func rulesAt(ctx context.Context, tx *store.Tx, row dbq.Schedule) (policy.Policy, error) {
+	if row.PolicyID.IsZero() {
+		return policy.Default(), nil
+	}
+	body, err := tx.PolicyBodyAt(ctx, dbq.PolicyBodyAtParams{PolicyID: row.PolicyID, Version: row.PolicyVersion})
+	if err != nil {
+		return policy.Policy{}, fmt.Errorf("read policy %s version %d: %w", row.PolicyID, row.PolicyVersion, err)
+	}
+	return policy.Parse(body)
+}
+
+// readTimetable reads a row, and brings it under the policy of today.
+func readTimetable(ctx context.Context, tx *store.Tx, row dbq.Schedule, s dbq.SiteForTenantRow, r rules) (*timetable, error) {
+	now := tx.Now
 	t := &timetable{
 		row: row, site: s, rules: r, zone: siteZone(s.TimeZone), begun: map[policy.Tier]time.Time{},
 		now: now, active: s.State == dbq.SiteStateActive,
@@ -96,18 +110,23 @@ func readTimetable(row dbq.Schedule, s dbq.SiteForTenantRow, r rules, now time.T
 		return nil, fmt.Errorf("the beginnings of %s: %w", row.Kind, err)
 	}
 	if row.PolicyID != r.id || row.PolicyVersion != r.version {
-		t.state = policy.AdoptKind(r.Policy, row.Kind, t.state, now)
+		was, err := rulesAt(ctx, tx, row)
+		if err != nil {
+			return nil, err
+		}
+		t.state = policy.ChangeKind(was, r.Policy, row.Kind, t.zone, t.state, now)
+		t.begun = policy.Begun(was, r.Policy, row.Kind, t.begun, now)
 		t.row.PolicyID, t.row.PolicyVersion = r.id, r.version
 	}
-	begun := map[policy.Tier]time.Time{}
-	for _, rule := range r.Of(row.Kind) {
-		at, known := t.begun[rule.Tier]
-		if !known {
-			at = now
+	if at := t.row.NewestGoodAt; at != nil && at.After(now.Add(policy.Tolerance)) { // the clock had jumped ahead
+		newest, err := tx.NewestGoodCopy(ctx, dbq.NewestGoodCopyParams{TenantID: row.TenantID, SiteID: row.SiteID, Kind: row.Kind, Before: now})
+		t.row.NewestGoodAt = &newest
+		if isNoRows(err) {
+			t.row.NewestGoodAt = nil
+		} else if err != nil {
+			return nil, err
 		}
-		begun[rule.Tier] = at
 	}
-	t.begun = begun
 	t.state = t.state.Rewind(now, t.newestOr(row.RegisteredAt))
 	return t, nil
 }
@@ -139,7 +158,7 @@ func openSchedule(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site, 
 	p := dbq.InsertScheduleParams{
 		TenantID: of, SiteID: sid, Kind: kind, PolicyID: r.id, PolicyVersion: r.version, State: state, Begun: started, RegisteredAt: tx.Now,
 	}
-	if newest, err := tx.NewestGoodCopy(ctx, dbq.NewestGoodCopyParams{TenantID: of, SiteID: sid, Kind: kind}); err == nil {
+	if newest, err := tx.NewestGoodCopy(ctx, dbq.NewestGoodCopyParams{TenantID: of, SiteID: sid, Kind: kind, Before: tx.Now}); err == nil {
 		p.NewestGoodAt = &newest // of a site that is older than its schedule
 	} else if !isNoRows(err) {
 		return err

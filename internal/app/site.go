@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"holdfast/internal/authz"
 	"holdfast/internal/backup"
@@ -112,6 +113,9 @@ func (a *App) ListFleet(ctx context.Context, who authz.Actor, q FleetQuery) (Fle
 type SiteView struct {
 	Site     dbq.SiteForTenantRow
 	HostName string
+	Now      time.Time // at which all of it stood so
+	Policy   SitePolicy
+	Keeping  []Keeping // by kind
 	Copies   []dbq.CopiesOfSiteRow
 	Runs     []dbq.Run
 	Events   []dbq.Event
@@ -133,6 +137,10 @@ func (a *App) ViewSite(ctx context.Context, who authz.Actor, ref string) (SiteVi
 			return err
 		}
 		if v.Runs, err = tx.RunsOfSite(ctx, dbq.RunsOfSiteParams{TenantID: of, SiteID: sid, Limit: 50}); err != nil {
+			return err
+		}
+		v.Now = tx.Now
+		if v.Policy, v.Keeping, err = keepingOf(ctx, tx, v.Site); err != nil {
 			return err
 		}
 		v.Events, err = tx.EventsOfSite(ctx, dbq.EventsOfSiteParams{TenantID: of, SiteID: sid, Limit: 50})

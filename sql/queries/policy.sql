@@ -34,3 +34,9 @@ UPDATE site SET policy_id = sqlc.narg(policy_id) WHERE tenant_id = $1 AND id = $
 SELECT s.tenant_id, s.id, s.name, s.time_zone, s.created_at, t.name AS tenant_name
 FROM site s JOIN tenant t ON t.id = s.tenant_id
 WHERE s.state <> 'removed' AND s.policy_id IS NOT DISTINCT FROM sqlc.narg(policy_id)::uuid ORDER BY s.name LIMIT sqlc.arg(page_size);
+
+-- name: CountSitesOfPolicy :one
+SELECT count(*) FROM site WHERE policy_id = sqlc.arg(policy_id)::uuid AND state <> 'removed';
+
+-- name: PolicyBodyAt :one
+SELECT body FROM policy_version WHERE policy_id = $1 AND version = $2;

@@ -139,7 +139,7 @@ UPDATE run SET protect_days = greatest(protect_days, $3), protect_why = CASE WHE
 WHERE tenant_id = $1 AND id = $2 AND state IN ('planned', 'queued', 'leased');
 
 -- name: NewestGoodCopy :one
-SELECT taken_at FROM copy WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state = 'good' ORDER BY taken_at DESC LIMIT 1;
+SELECT taken_at FROM copy WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state = 'good' AND taken_at <= sqlc.arg(before)::timestamptz ORDER BY taken_at DESC LIMIT 1;
 
 -- name: StuckDeletions :many
 SELECT c.tenant_id, c.id, c.repository_id FROM copy c WHERE c.state = 'deleting'
@@ -149,3 +149,6 @@ LIMIT 200;
 
 -- name: FirstMaintenance :execrows
 UPDATE repository SET maintain_at = $3 WHERE tenant_id = $1 AND id = $2 AND maintain_at IS NULL;
+
+-- name: CountCopyUses :one
+SELECT count(*) FROM copy_use WHERE tenant_id = $1 AND copy_id = $2 AND expires_at > sqlc.arg(now)::timestamptz;

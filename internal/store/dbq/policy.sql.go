@@ -25,6 +25,17 @@ func (q *Queries) CountPublishedSites(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const countSitesOfPolicy = `-- name: CountSitesOfPolicy :one
+SELECT count(*) FROM site WHERE policy_id = $1::uuid AND state <> 'removed'
+`
+
+func (q *Queries) CountSitesOfPolicy(ctx context.Context, policyID pgtype.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, countSitesOfPolicy, policyID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const insertPolicy = `-- name: InsertPolicy :exec
 INSERT INTO policy (id, name, version, created_at) VALUES ($1, $2, 1, $3)
 `
@@ -134,6 +145,22 @@ func (q *Queries) PolicyBody(ctx context.Context, argID id.Policy) (PolicyBodyRo
 		&i.Body,
 	)
 	return i, err
+}
+
+const policyBodyAt = `-- name: PolicyBodyAt :one
+SELECT body FROM policy_version WHERE policy_id = $1 AND version = $2
+`
+
+type PolicyBodyAtParams struct {
+	PolicyID id.Policy
+	Version  int32
+}
+
+func (q *Queries) PolicyBodyAt(ctx context.Context, arg PolicyBodyAtParams) (json.RawMessage, error) {
+	row := q.db.QueryRow(ctx, policyBodyAt, arg.PolicyID, arg.Version)
+	var body json.RawMessage
+	err := row.Scan(&body)
+	return body, err
 }
 
 const policyByID = `-- name: PolicyByID :one

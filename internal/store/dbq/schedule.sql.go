@@ -125,6 +125,23 @@ func (q *Queries) CopiesToJudge(ctx context.Context, arg CopiesToJudgeParams) ([
 	return items, nil
 }
 
+const countCopyUses = `-- name: CountCopyUses :one
+SELECT count(*) FROM copy_use WHERE tenant_id = $1 AND copy_id = $2 AND expires_at > $3::timestamptz
+`
+
+type CountCopyUsesParams struct {
+	TenantID id.Tenant
+	CopyID   id.Copy
+	Now      time.Time
+}
+
+func (q *Queries) CountCopyUses(ctx context.Context, arg CountCopyUsesParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countCopyUses, arg.TenantID, arg.CopyID, arg.Now)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countOverdue = `-- name: CountOverdue :one
 SELECT count(*) FROM schedule d
 WHERE d.overdue_at <= $1::timestamptz AND ($2::uuid IS NULL OR d.tenant_id = $2::uuid)
@@ -615,17 +632,23 @@ func (q *Queries) MissedOfSite(ctx context.Context, arg MissedOfSiteParams) ([]M
 }
 
 const newestGoodCopy = `-- name: NewestGoodCopy :one
-SELECT taken_at FROM copy WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state = 'good' ORDER BY taken_at DESC LIMIT 1
+SELECT taken_at FROM copy WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state = 'good' AND taken_at <= $4::timestamptz ORDER BY taken_at DESC LIMIT 1
 `
 
 type NewestGoodCopyParams struct {
 	TenantID id.Tenant
 	SiteID   id.Site
 	Kind     backup.Kind
+	Before   time.Time
 }
 
 func (q *Queries) NewestGoodCopy(ctx context.Context, arg NewestGoodCopyParams) (time.Time, error) {
-	row := q.db.QueryRow(ctx, newestGoodCopy, arg.TenantID, arg.SiteID, arg.Kind)
+	row := q.db.QueryRow(ctx, newestGoodCopy,
+		arg.TenantID,
+		arg.SiteID,
+		arg.Kind,
+		arg.Before,
+	)
 	var taken_at time.Time
 	err := row.Scan(&taken_at)
 	return taken_at, err
