@@ -165,7 +165,7 @@ func pause(ctx context.Context, wake <-chan struct{}, d time.Duration) {
 func (k *Keeper) do(ctx context.Context, d app.Destination, t app.Task) app.TaskOutcome {
 	job := Job{
 		Task: string(t.Row.Kind), Backend: d.Backend, Repository: t.Repository, Kind: string(t.Kind), Password: t.Password,
-		Site: t.Row.SiteID.String(), Copy: t.Row.CopyID.String(), Snapshot: t.Snapshot, SHA256: t.SHA256, Known: t.Known, SealKey: t.SealKey,
+		Site: t.Row.SiteID.String(), Copy: t.Row.CopyID.String(), Snapshot: t.Snapshot, SHA256: t.SHA256, SealedName: t.SealedName, Known: t.Known, SealKey: t.SealKey,
 		SpoolDir: k.o.SpoolDir,
 	}
 	in, err := json.Marshal(job)
@@ -194,7 +194,10 @@ func (k *Keeper) do(ctx context.Context, d app.Destination, t app.Task) app.Task
 	if jerr := json.Unmarshal(bytes.TrimSpace(out.b), &r); jerr != nil {
 		return app.TaskOutcome{Err: fmt.Errorf("the keeper's child ended without a result: %w: %s", errors.Join(err, werr), complaints.b)}
 	}
-	o := app.TaskOutcome{Damage: r.Damage, SealedName: r.SealedName, SealedSHA256: r.SealedSHA256}
+	o := app.TaskOutcome{Damage: r.Damage, SealedName: r.SealedName, SealedSHA256: r.SealedSHA256, RepositoryBytes: r.RepositoryBytes}
+	if m := r.Maintained; m != nil {
+		o.BytesBefore, o.PendingBytes = m.BytesBefore, m.PendingBytes
+	}
 	if r.Error != "" {
 		o.Err = errs.New(errs.Kind(r.ErrorKind), "%s", r.Error)
 	}

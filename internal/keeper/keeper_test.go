@@ -201,3 +201,24 @@ func TestChild_MakesVerifiesSealsAndRefusesToMaintainWhatLacksASnapshot(t *testi
 		t.Errorf("maintenance of a repository that lacks a snapshot: %+v", res)
 	}
 }
+
+func TestKeeper_MaintainsOnceHoweverManyKeepersRun(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for range 3 {
+		defer r.keep()()
+	}
+	r.until("SELECT count(*) FROM repository WHERE state = 'ready'", 2)
+	r.Must(r.MaintainSite(t.Context(), authz.Console(), "a.example"))
+	// One destination, one keeper, one task at a time, whoever takes them.
+	done := "SELECT count(*) FROM keeper_task WHERE kind = 'maintain' AND state = 'done' AND attempt = 1"
+	for deadline := time.Now().Add(time.Minute); r.Count(done) < 2 && time.Now().Before(deadline); {
+		if n := r.Count("SELECT count(*) FROM keeper_task WHERE state = 'running'"); n > 1 {
+			t.Fatalf("%d tasks at once", n)
+		}
+	}
+	r.until(done, 2)
+	if n := r.Count("SELECT count(*) FROM event WHERE verb = 'repository.maintained' AND (detail->>'bytes_after')::bigint > 0 AND (detail->>'bytes_before')::bigint > 0"); n != 2 {
+		t.Errorf("%d events tell of maintenance and its bytes, want 2", n)
+	}
+}

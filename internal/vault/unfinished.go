@@ -26,7 +26,15 @@ func (b Backend) SweepUnfinished(repository string, before time.Time) (n int64, 
 			return 0, err
 		}
 	}
-	err = filepath.WalkDir(filepath.Join(b.Path, filepath.FromSlash(repository)), func(path string, d fs.DirEntry, err error) error {
+	root, err := os.OpenRoot(filepath.Join(b.Path, filepath.FromSlash(repository)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look for half written files: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // read only
+	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // gone since its directory was read
 		}
@@ -38,7 +46,10 @@ func (b Backend) SweepUnfinished(repository string, before time.Time) (n int64, 
 			return nil
 		}
 		if err == nil {
-			err = os.Remove(path)
+			err = root.Remove(filepath.FromSlash(path))
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // whole by now, so it has its own name
 		}
 		if err == nil {
 			n++
