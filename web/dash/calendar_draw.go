@@ -9,7 +9,7 @@ import (
 var weekdays = []string{"Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"}
 
 // allSlots are the states in the order in which legends have them.
-var allSlots = []SlotState{SlotKept, SlotLate, SlotMissed, SlotExpired, SlotOwed, SlotUpcoming}
+var allSlots = []SlotState{SlotKept, SlotLate, SlotFlawed, SlotMissed, SlotExpired, SlotOwed, SlotUpcoming}
 
 // known keeps a state that nobody defined from becoming a class name.
 func (s SlotState) known() SlotState {

@@ -2,6 +2,9 @@ package dash
 
 import "holdfast/web/ui"
 
+// maxReason is how long a typed reason may be, in characters.
+const maxReason = 300
+
 // reasoned is whether it is known of any copy why it is kept, or something can
 // be done about that.
 func (g CopyGroup) reasoned() bool {
@@ -21,15 +24,15 @@ func (g CopyGroup) columns() []ui.Column {
 }
 
 func (a CopyActs) open() bool {
-	return a.Protect != nil && a.Protect.Open || a.Pin != nil && a.Pin.Open
+	return a.Protect != nil && a.Protect.Open || a.Pin != nil && a.Pin.Open || a.Hold != nil && a.Hold.Open
 }
 
 // label names what can be done, briefly.
 func (a CopyActs) label() string {
 	switch {
-	case a.Protect == nil && a.Pin == nil:
+	case a.Protect == nil && a.Pin == nil && a.Hold == nil:
 		return "Let go"
-	case a.Pin == nil:
+	case a.Pin == nil && a.Hold == nil:
 		return "Protect"
 	case a.Protect == nil:
 		return "Pin"

@@ -15,10 +15,12 @@ func galleryRPO() []RPOLine {
 
 func galleryCopies() CopyGroup {
 	pin := func(id string) *CopyActs {
-		return &CopyActs{ID: id, Protect: &ProtectForm{Action: "/copies/" + id + "/protection", Days: Field{Value: "30"}}, Pin: &PinForm{Action: "/copies/" + id + "/pin"}}
+		return &CopyActs{ID: id, Protect: &ProtectForm{Action: "/copies/" + id + "/protection", Days: Field{Value: "30"}}, Pin: &PinForm{Action: "/copies/" + id + "/pin"}, Hold: &PinForm{Action: "/copies/" + id + "/hold"}}
 	}
 	held := pin("c2")
 	held.Protect = nil
+	held.Pin, held.Hold = nil, nil
+	held.Unpin, held.Release = &Act{Action: "/copies/c2/pin", Label: "Unpin", Do: "remove"}, &Act{Action: "/copies/c2/hold", Label: "Lift the legal hold", Do: "remove"}
 	held.Unprotect = &Act{Action: "/copies/c2/protection", Label: "End its protection", Do: "remove", About: "of the copy of 20 Nov"}
 	wrong := pin("c4")
 	wrong.Protect = &ProtectForm{Action: "/copies/c4/protection", Days: Field{"4000", "4000 days is too long: a copy is protected for at most 3650 days."}, Reason: Field{Value: "audit"}, Open: true}
@@ -44,7 +46,7 @@ func galleryCopies() CopyGroup {
 }
 
 func galleryBin() BinProps {
-	return BinProps{Hint: "2 copies · 45 MB come free", Rows: []BinRow{
+	return BinProps{Hint: "2 copies · 45 MB come free", Note: "What you take back is protected for 30 days.", Rows: []BinRow{
 		{Kind: "Database", Taken: galleryDay(galleryNight(7)), Served: "daily of 14 Nov", Why: "7 newer copies serve the daily rule.", Since: galleryWhen(galleryNight(0), "20 h"), After: galleryWhen(galleryNight(-1), "in 4 h"), Stored: ui.Amount{Words: "22 MB", Exact: "22,118,400 bytes"}, Back: &Act{Action: "/copies/b1/return", Label: "Take back", About: "the database copy of 14 Nov"}},
 		{Kind: "Data", Taken: galleryDay(galleryNight(8)), Served: "daily of 13 Nov", Why: "7 newer copies serve the daily rule.", Stopped: "It stays while the tamper alarm is on.", Since: galleryWhen(galleryNight(2), "2 d"), After: ui.When{}, Stored: ui.Amount{Words: "23 MB"}, Back: &Act{Action: "/copies/b2/return", Label: "Take back", About: "the data copy of 13 Nov", Off: true, Why: "Its storage is being freed already."}},
 	}}
@@ -90,7 +92,7 @@ func galleryPolicy() PolicyProps {
 		Crumbs: []ui.Crumb{{Label: "Policies", Href: PoliciesPath}}, Name: "gold", About: "Version 3, followed by 12 sites", State: ui.Good,
 		Sentence: ui.Say(ui.Text("Each of its sites keeps "), ui.Strong("72 database copies"), ui.Text(" and "), ui.Strong("20 data copies"), ui.Text(" in full swing, the oldest 5 years old.")),
 		Rules:    galleryRules(), EditHref: PoliciesPath + "/gold/edit", CopyHref: PolicyNewPath + "?of=gold",
-		Facts: []ui.Fact{{Label: "Night", Value: "00:00", Note: "when rules run that name no time"}, {Label: "Window", Value: "2 h", Note: "starts are spread over it"}, {Label: "Grace", Value: "3 h", Note: "after it a copy is late"}},
+		Facts: []ui.Fact{{Label: "Night", Value: "00:00", Note: "when rules run that name no time"}, {Label: "Window", Value: "1 h 30 min", Note: "starts are spread over it"}, {Label: "Grace", Value: "2 h", Note: "after it, and the window, a copy is late"}},
 		Versions: []VersionRow{
 			{Version: "Version 3", Current: true, When: galleryDay(galleryNight(4)), Who: "Ada Brandt", Note: "Weekly database copies for two months, as Hillcrest asked"},
 			{Version: "Version 2", Href: PoliciesPath + "/gold/2", When: galleryDay(galleryNight(90)), Who: "Ada Brandt", Note: "Data twice as often"},
@@ -104,11 +106,11 @@ func galleryPolicy() PolicyProps {
 
 func galleryEdit() PolicyEditProps {
 	p := PolicyEditProps{
-		Crumbs: []ui.Crumb{{Label: "Policies", Href: PoliciesPath}, {Label: "gold", Href: PoliciesPath + "/gold"}}, Title: "Change gold", Action: PoliciesPath + "/gold/edit",
-		Name: Field{Value: "gold"}, NameOff: true, Night: Field{Value: "00:00"}, Window: Field{Value: "2h"}, Grace: Field{Value: "3h"},
+		Crumbs: []ui.Crumb{{Label: "Policies", Href: PoliciesPath}, {Label: "gold", Href: PoliciesPath + "/gold"}}, Title: "Change gold", Action: PoliciesPath + "/gold/edit", Seen: "3",
+		Name: Field{Value: "gold"}, NameOff: true, Night: Field{Value: "00:00"}, Window: Field{Value: "01:30"}, Grace: Field{Value: "02:00"},
 		Rules: []RuleFields{
 			{Kind: Field{Value: "database"}, Tier: Field{Value: "daily"}, Keep: Field{Value: "7"}},
-			{Kind: Field{Value: "database"}, Tier: Field{Value: "weekly"}, Weekdays: Field{Value: "fri"}, Keep: Field{Value: "8"}},
+			{Kind: Field{Value: "database"}, Tier: Field{Value: "weekly"}, Weekdays: Field{Value: "friday"}, Keep: Field{Value: "8"}},
 			{Kind: Field{Value: "data"}, Tier: Field{Value: "hourly"}, At: Field{Value: "00:00, 04:00, 08:00, 12:00, 16:00, 20:00"}, Keep: Field{Value: "6"}},
 		},
 	}

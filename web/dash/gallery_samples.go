@@ -127,6 +127,8 @@ func gallerySlots(n int, state func(i int) SlotState, name func(i int) (label, f
 		switch out[i].State {
 		case SlotKept:
 			out[i].Note = "copy of " + full
+		case SlotFlawed:
+			out[i].Note = "a part of its copy could not be read"
 		case SlotLate:
 			out[i].Note = "served by the copy of the next day"
 		case SlotMissed:
@@ -144,7 +146,10 @@ func gallerySlots(n int, state func(i int) SlotState, name func(i int) (label, f
 func galleryKept() KeptProps {
 	all := func(int) SlotState { return SlotKept }
 	oneLate := func(i int) SlotState {
-		if i == 2 {
+		switch i {
+		case 1:
+			return SlotFlawed
+		case 2:
 			return SlotLate
 		}
 		return SlotKept
@@ -184,7 +189,7 @@ func galleryKept() KeptProps {
 		Groups: []KeptGroup{
 			{Kind: "Database", Rules: []KeptRule{
 				{Tier: "daily", When: "every day at 00:00", State: ui.Good, Count: "7 of 7", Slots: gallerySlots(7, all, daily)},
-				{Tier: "weekly", When: "every Friday at 00:00", State: ui.Good, Count: "5 of 5", Words: "5 of 5 kept, 1 of them served late", Slots: gallerySlots(5, oneLate, weekly)},
+				{Tier: "weekly", When: "every Friday at 00:00", State: ui.Good, Count: "5 of 5", Words: "5 of 5 kept, 1 of them served late, 1 flawed", Slots: gallerySlots(5, oneLate, weekly)},
 				{Tier: "monthly", When: "the 1st of every month at 00:00", State: ui.Good, Count: "60 of 60", Slots: gallerySlots(60, all, monthly(60))},
 			}},
 			{Kind: "Data", Rules: []KeptRule{

@@ -213,7 +213,7 @@ func TestPolicyEdit_WorksByKeyboardWithoutScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	form := <-posted
-	for key, want := range map[string]string{"do": "preview", "rules[1].keep": "80", "rules[1].weekdays": "fri", "rules[2].kind": "data", "rules[2].at": "00:00, 04:00, 08:00, 12:00, 16:00, 20:00", "night": "00:00", "window": "2h", "grace": "3h", "name": "gold", "note": ""} {
+	for key, want := range map[string]string{"do": "preview", "rules[1].keep": "80", "rules[1].weekdays": "friday", "rules[2].kind": "data", "rules[2].at": "00:00, 04:00, 08:00, 12:00, 16:00, 20:00", "night": "00:00", "window": "01:30", "grace": "02:00", "name": "gold", "note": ""} {
 		if got := form[key]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s is %q, want %q", key, got, want)
 		}

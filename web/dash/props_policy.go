@@ -113,12 +113,13 @@ type PolicyEditProps struct {
 	Page
 	Crumbs  []ui.Crumb
 	Title   string // "New policy", "Change gold"
-	Action  string // POST, with do
+	Action  string // POST, with do and seen
+	Seen    string // the version that the edit is made from, sent back as seen
 	Name    Field
 	NameOff bool // an existing policy keeps its name
 	Night   Field
-	Window  Field // "2h": starts are spread over it
-	Grace   Field // "3h": how late a copy may be before it is late
+	Window  Field // "01:30": starts are spread over it
+	Grace   Field // "02:00": how long after the window a copy is not late yet
 	Note    Field
 	Rules   []RuleFields
 	Problem string   // of the whole: "No rule is of kind data; a restore needs both kinds."

@@ -88,6 +88,7 @@ type SlotState string
 const (
 	SlotKept     SlotState = "kept"
 	SlotLate     SlotState = "late"     // a later copy serves it
+	SlotFlawed   SlotState = "flawed"   // the copy that serves it is incomplete or damaged
 	SlotMissed   SlotState = "missed"   // none ever will
 	SlotExpired  SlotState = "expired"  // its copy was deleted as the policy says
 	SlotOwed     SlotState = "owed"     // due, and not served yet
@@ -182,7 +183,8 @@ type ProtectForm struct {
 	Why    string // why it is off, or what pressing it does
 }
 
-// PinForm keeps a copy until it is unpinned: POST with reason.
+// PinForm keeps a copy until it is unpinned, or a copy or a site until its
+// legal hold is lifted: POST with reason.
 type PinForm struct {
 	Action string
 	Reason Field
@@ -208,16 +210,19 @@ type CopyActs struct {
 	Unprotect *Act
 	Pin       *PinForm
 	Unpin     *Act
+	Hold      *PinForm // a legal hold
+	Release   *Act
 }
 
 func (a *CopyActs) any() bool {
-	return a != nil && (a.Protect != nil || a.Unprotect != nil || a.Pin != nil || a.Unpin != nil)
+	return a != nil && (a.Protect != nil || a.Unprotect != nil || a.Pin != nil || a.Unpin != nil || a.Hold != nil || a.Release != nil)
 }
 
 // BinProps are those of the section "Bin".
 type BinProps struct {
 	Hint  string // "2 copies · 46 MB come free"
 	Rows  []BinRow
+	Note  string // "What you take back is protected for 30 days."
 	Empty string // "Nothing waits to be deleted."
 }
 
@@ -248,4 +253,5 @@ type SitePolicy struct {
 	Version    string // "version 3"
 	Words      string // one line
 	Assign     *AssignForm
+	Hold       *PinForm // a legal hold on all of the site's copies; lifted by the Brake's Act
 }

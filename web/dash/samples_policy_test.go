@@ -39,7 +39,7 @@ func sitePolicyFull() SiteProps {
 	p.Copies = []CopyGroup{galleryCopies(), p.Copies[1]}
 	p.Policy = &SitePolicy{Name: "published", Href: PoliciesPath + "/published", Version: "built in", Words: "Database: 7 daily, 5 weekly, 60 monthly. Data: 6 hourly, 7 daily, 4 weekly, 3 monthly.", Assign: &AssignForm{
 		Action: "/sites/1/policy", Choices: []ui.Choice{{Value: "published", Label: "published", Selected: true}, {Value: "gold", Label: "gold"}},
-	}}
+	}, Hold: &PinForm{Action: "/sites/1/hold"}}
 	return p
 }
 
