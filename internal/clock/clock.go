@@ -30,3 +30,6 @@ func (f *Fixed) Now() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.t }
 
 // Add moves the clock by d, backwards if d is negative.
 func (f *Fixed) Add(d time.Duration) { f.mu.Lock(); defer f.mu.Unlock(); f.t = f.t.Add(d) }
+
+// Set puts the clock to t.
+func (f *Fixed) Set(t time.Time) { f.mu.Lock(); defer f.mu.Unlock(); f.t = t }
