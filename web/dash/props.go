@@ -160,6 +160,7 @@ type SiteProps struct {
 	Bin        *BinProps
 	Runs       []RunRow
 	RunsHref   string
+	Events     []EventRow // newest first
 	Facts      []ui.Fact
 	Excluded   []ExcludedRow
 	ExcludedAs string // "as of the data copy of 21 Nov 16:00"

@@ -254,4 +254,14 @@ type SitePolicy struct {
 	Words      string // one line
 	Assign     *AssignForm
 	Hold       *PinForm // a legal hold on all of the site's copies; lifted by the Brake's Act
+	Suspend    *PinForm // stops its backups
+	Resume     *Act     // of a suspended site
+}
+
+// EventRow is one thing that happened.
+type EventRow struct {
+	When ui.When
+	Text string // "A copy is protected until 20 Dec."
+	Note string // the reason that was given, optional
+	Who  string // "you", "by itself"; empty where nobody needs to know
 }
