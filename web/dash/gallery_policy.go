@@ -160,3 +160,26 @@ func galleryPreview() *Preview {
 		Now:   ui.Amount{Words: "494 GB", Exact: "494,118,400,000 bytes"}, Then: ui.Amount{Words: "510 GB"}, Basis: "the last 30 copies of each of these sites",
 	}
 }
+
+func galleryNav() []ui.NavItem {
+	return []ui.NavItem{
+		{Label: "The current page", Href: "/gallery", Current: true},
+		{Label: "With a count", Href: "/gallery", Count: "4", CountWords: "need you"},
+		{Label: "Of another group", Href: "/gallery", Break: true},
+	}
+}
+
+func galleryChoices() []ui.Choice {
+	return []ui.Choice{{Value: "all", Label: "Database and data", Selected: true}, {Value: "data", Label: "Data"}}
+}
+
+func galleryAllStates() []ui.State {
+	return []ui.State{ui.Good, ui.None, ui.Late, ui.Incomplete, ui.Failed, ui.Running, ui.Waiting, ui.Unreachable, ui.Cancelled}
+}
+
+func galleryColours() []string {
+	return []string{
+		"bg", "surface", "sunken", "line", "line-strong", "edge", "muted", "ink",
+		"accent", "accent-soft", "ok", "ok-soft", "warn", "warn-soft", "bad", "bad-soft", "info", "info-soft",
+	}
+}

@@ -23,6 +23,8 @@ func policySamples() []sample {
 		{"policy-wrong", PolicyEdit(policyEdit(galleryEditWrong()))},
 		{"policy-preview", PolicyEdit(policyPreviewed())},
 		{"policy-hostile", PolicyEdit(policyHostile())},
+		{"gallery", Gallery()},
+		{"gallery-bare", GalleryBare()},
 	}
 }
 
