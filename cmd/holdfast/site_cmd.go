@@ -153,11 +153,12 @@ func newDestination(s *settings) *cobra.Command {
 				State      string `json:"state"`
 				VaultURL   string `json:"vault_url"`
 				QuotaBytes int64  `json:"quota_bytes"`
+				MaxRuns    int    `json:"max_runs"`
 			}
-			out, cells := []destinationRow{}, [][]string{{"NAME", "KIND", "STATE", "QUOTA BYTES"}}
+			out, cells := []destinationRow{}, [][]string{{"NAME", "KIND", "STATE", "QUOTA BYTES", "RUNS AT ONCE"}}
 			for _, r := range rows {
-				out = append(out, destinationRow{r.ID.String(), r.Name, r.Kind, r.State, r.VaultURL, r.QuotaBytes})
-				cells = append(cells, []string{r.Name, r.Kind, r.State, strconv.FormatInt(r.QuotaBytes, 10)})
+				out = append(out, destinationRow{r.ID.String(), r.Name, r.Kind, r.State, r.VaultURL, r.QuotaBytes, r.MaxRuns})
+				cells = append(cells, []string{r.Name, r.Kind, r.State, strconv.FormatInt(r.QuotaBytes, 10), limitWords(r.MaxRuns)})
 			}
 			if *listJSON {
 				return printJSON(c.OutOrStdout(), out)
@@ -165,5 +166,5 @@ func newDestination(s *settings) *cobra.Command {
 			return table(c.OutOrStdout(), cells)
 		})
 	}
-	return listing(group("destination", "Storages that hold repositories", add, list, newVaultKey(s)), list)
+	return listing(group("destination", "Storages that hold repositories", add, list, newLimit(s), newVaultKey(s)), list)
 }

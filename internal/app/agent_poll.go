@@ -158,6 +158,9 @@ func reconcile(ctx context.Context, tx *store.Tx, h AgentHost, leased []dbq.Leas
 		if err := loseRun(ctx, tx, h, l); err != nil {
 			return nil, err
 		}
+		if err := placeFreed(ctx, tx, l.DestinationID); err != nil {
+			return nil, err
+		}
 	}
 	return stay, nil
 }

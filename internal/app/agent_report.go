@@ -167,18 +167,25 @@ func (a *App) Complete(ctx context.Context, h AgentHost, r agentproto.CompleteRe
 		if err := tx.Notify(ctx, store.ChannelWork, h.ID.String()); err != nil {
 			return err
 		}
-		switch r.Outcome {
-		case agentproto.OutcomeGood, agentproto.OutcomeIncomplete:
-			return keepCopy(ctx, tx, row, r)
-		case agentproto.OutcomeStopped:
-			if row.Attempt < row.MaxAttempts {
-				return loseRun(ctx, tx, h, dbq.LeasedRunsRow{
-					TenantID: row.TenantID, ID: row.ID, SiteID: row.SiteID, Kind: row.Kind, Reason: row.Reason, Fence: row.Fence, Attempt: row.Attempt, MaxAttempts: row.MaxAttempts,
-				})
-			}
+		if err := conclude(ctx, tx, h, row, r); err != nil {
+			return err
 		}
-		return failRun(ctx, tx, row, r)
+		return placeFreed(ctx, tx, row.DestinationID)
 	})
+}
+
+func conclude(ctx context.Context, tx *store.Tx, h AgentHost, row dbq.Run, r agentproto.CompleteRequest) error {
+	switch r.Outcome {
+	case agentproto.OutcomeGood, agentproto.OutcomeIncomplete:
+		return keepCopy(ctx, tx, row, r)
+	case agentproto.OutcomeStopped:
+		if row.Attempt < row.MaxAttempts {
+			return loseRun(ctx, tx, h, dbq.LeasedRunsRow{
+				TenantID: row.TenantID, ID: row.ID, SiteID: row.SiteID, Kind: row.Kind, Reason: row.Reason, Fence: row.Fence, Attempt: row.Attempt, MaxAttempts: row.MaxAttempts,
+			})
+		}
+	}
+	return failRun(ctx, tx, row, r)
 }
 
 var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)

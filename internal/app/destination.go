@@ -79,6 +79,7 @@ type Destination struct {
 	Backend    json.RawMessage
 	VaultURL   string
 	QuotaBytes int64
+	MaxRuns    int // that may write to it at once; 0 for no limit
 }
 
 // Destinations gives every storage with its credentials, for the vault and
@@ -100,7 +101,7 @@ func (a *App) Destinations(ctx context.Context) ([]Destination, error) {
 			return nil, fmt.Errorf("destination %s: %w", d.Name, err)
 		}
 		out = append(out, Destination{
-			ID: d.ID, Name: d.Name, Kind: string(d.Kind), State: string(d.State), Backend: backend, VaultURL: d.VaultUrl, QuotaBytes: d.QuotaBytes,
+			ID: d.ID, Name: d.Name, Kind: string(d.Kind), State: string(d.State), Backend: backend, VaultURL: d.VaultUrl, QuotaBytes: d.QuotaBytes, MaxRuns: int(d.MaxRuns),
 		})
 	}
 	return out, nil

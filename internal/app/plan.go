@@ -31,7 +31,9 @@ type Planned struct {
 	Batches int
 }
 
-func (p *Planned) add(o Planned) { p.Runs, p.Jobs, p.Batches = p.Runs+o.Runs, p.Jobs+o.Jobs, p.Batches+o.Batches }
+func (p *Planned) add(o Planned) {
+	p.Runs, p.Jobs, p.Batches = p.Runs+o.Runs, p.Jobs+o.Jobs, p.Batches+o.Batches
+}
 
 // Plan makes a run for every schedule that is due, and a job that dispatches
 // the runs of each host. It begins no batch later than d after its start: what

@@ -14,26 +14,30 @@ import (
 	"holdfast/internal/testkit"
 )
 
-// The fleet of the benchmarks: 100,000 sites of 2,000 customers on 500 hosts.
-const fleetSites, fleetTenants, fleetHosts = 100_000, 2_000, 500
+// fleet is how many of each to make by SQL: of the benchmarks, 100,000 sites
+// of 2,000 customers on 500 hosts.
+type fleet struct {
+	sites, tenants, hosts int
+	kinds                 string // an SQL array
+}
 
-// seedFleet makes a fleet by SQL, all of it due since an hour, with copies and
-// repositories of before. Kinds is an SQL list of kinds.
-func seedFleet(a *testkit.App, kinds string) {
+// seedFleet makes a fleet that is due since an hour, with repositories and good
+// copies of before.
+func seedFleet(a *testkit.App, f fleet) {
 	a.T.Helper()
 	for _, q := range []string{
-		`INSERT INTO tenant (id, name, slug, created_at) SELECT gen_random_uuid(), 't' || i, 't' || i, now() FROM generate_series(0, $1 - 1) i`,
-		`INSERT INTO host (id, name, state, credential_hash, last_seen_at, created_at) SELECT gen_random_uuid(), 'h' || i, 'active', int8send(i), now(), now() FROM generate_series(0, $2 - 1) i`,
+		`INSERT INTO tenant (id, name, slug, created_at) SELECT gen_random_uuid(), 't' || i, 't' || i, now() FROM generate_series(0, TENANTS - 1) i`,
+		`INSERT INTO host (id, name, state, credential_hash, last_seen_at, created_at) SELECT gen_random_uuid(), 'h' || i, 'active', int8send(i), now(), now() FROM generate_series(0::bigint, HOSTS - 1) i`,
 		`INSERT INTO site (tenant_id, id, host_id, destination_id, name, code_dir, time_zone, created_at)
 		 SELECT t.id, gen_random_uuid(), h.id, d.id, 's' || i || '.example', '/srv/' || i, 'UTC', now()
-		 FROM generate_series(0, $3 - 1) i JOIN tenant t ON t.slug = 't' || (i % $1) JOIN host h ON h.name = 'h' || (i % $2) CROSS JOIN destination d`,
+		 FROM generate_series(0, SITES - 1) i JOIN tenant t ON t.slug = 't' || (i % TENANTS) JOIN host h ON h.name = 'h' || (i % HOSTS) CROSS JOIN destination d`,
 		`INSERT INTO repository (tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at)
-		 SELECT s.tenant_id, gen_random_uuid(), s.id, k, s.destination_id, s.id || '/' || k, '\x00', 'ready', now() FROM site s CROSS JOIN unnest($4::text[]::backup_kind[]) k`,
+		 SELECT s.tenant_id, gen_random_uuid(), s.id, k, s.destination_id, s.id || '/' || k, '\x00', 'ready', now() FROM site s CROSS JOIN unnest('KINDS'::backup_kind[]) k`,
 		`INSERT INTO schedule (tenant_id, site_id, kind, registered_at, newest_good_at, due_at, start_at, overdue_at, retain_at)
 		 SELECT s.tenant_id, s.id, k, now() - interval '1 year', now() - interval '1 day', now() - interval '1 hour', now() - interval '1 hour', now() + interval '1 day', now() + interval '1 day'
-		 FROM site s CROSS JOIN unnest($4::text[]::backup_kind[]) k ORDER BY s.id`,
+		 FROM site s CROSS JOIN unnest('KINDS'::backup_kind[]) k ORDER BY s.id`,
 	} {
-		a.SQL(strings.NewReplacer("$1", strconv.Itoa(fleetTenants), "$2", strconv.Itoa(fleetHosts), "$3", strconv.Itoa(fleetSites), "$4", "'"+kinds+"'").Replace(q))
+		a.SQL(strings.NewReplacer("TENANTS", strconv.Itoa(f.tenants), "HOSTS", strconv.Itoa(f.hosts), "SITES", strconv.Itoa(f.sites), "KINDS", f.kinds).Replace(q))
 	}
 	a.SQL("ANALYZE")
 	a.SQL("CHECKPOINT")
@@ -63,7 +67,7 @@ func peak() (stop func() uint64) {
 	return func() uint64 { close(done); return <-most }
 }
 
-func hosts(a *testkit.App) (out []id.Host) {
+func hostsOf(a *testkit.App) (out []id.Host) {
 	a.T.Helper()
 	rows, err := a.ListHosts(a.T.Context(), authz.Console())
 	a.Must(err)
@@ -74,13 +78,14 @@ func hosts(a *testkit.App) (out []id.Host) {
 }
 
 func benchmarkPlan(b *testing.B, kinds string, want int) {
+	b.Helper()
 	var seconds, dispatch float64
 	var heap uint64
 	jobs := 0
 	for b.Loop() {
 		b.StopTimer()
 		a := testkit.NewApp(b, clock.System{})
-		seedFleet(a, kinds)
+		seedFleet(a, fleet{sites: 100_000, tenants: 2_000, hosts: 500, kinds: kinds})
 		stop := peak()
 		b.StartTimer()
 		begin := clock.System{}.Now()
@@ -92,7 +97,7 @@ func benchmarkPlan(b *testing.B, kinds string, want int) {
 			b.Fatalf("planned %+v, %v; want %d runs", p, err, want)
 		}
 		seconds, jobs = seconds+took.Seconds(), p.Jobs
-		all := hosts(a)
+		all := hostsOf(a)
 		begin = clock.System{}.Now()
 		for _, h := range all {
 			a.Must(a.DispatchHost(b.Context(), h))
@@ -113,9 +118,9 @@ func benchmarkPlan(b *testing.B, kinds string, want int) {
 }
 
 // All data copies of 100,000 sites due in one tick.
-func BenchmarkPlan_HundredThousandSites(b *testing.B) { benchmarkPlan(b, "{data}", fleetSites) }
+func BenchmarkPlan_HundredThousandSites(b *testing.B) { benchmarkPlan(b, "{data}", 100_000) }
 
 // Midnight: both kinds of 100,000 sites due in one tick.
 func BenchmarkPlan_HundredThousandSitesAtMidnight(b *testing.B) {
-	benchmarkPlan(b, "{database,data}", 2*fleetSites)
+	benchmarkPlan(b, "{database,data}", 200_000)
 }

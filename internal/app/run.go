@@ -122,7 +122,10 @@ func (a *App) CancelRun(ctx context.Context, who authz.Actor, run id.Run, reason
 		if err := tx.Notify(ctx, store.ChannelRuns, run.String()); err != nil {
 			return err
 		}
-		return tx.Notify(ctx, store.ChannelWork, r.HostID.String())
+		if err := tx.Notify(ctx, store.ChannelWork, r.HostID.String()); err != nil {
+			return err
+		}
+		return placeFreed(ctx, tx, r.DestinationID)
 	})
 }
 

@@ -119,6 +119,8 @@ func (v victim) fill(p reflect.Value, slug string) {
 		*x = v.use
 	case *[]string:
 		*x = []string{"daily"}
+	case *[]int32:
+		*x = []int32{1}
 	case *[]pgtype.UUID:
 		*x = []pgtype.UUID{{Bytes: v.copy.UUID(), Valid: true}}
 	case *id.Invitation:

@@ -83,8 +83,32 @@ func TestSweep_DispatchesPlannedRunsWhoseJobIsGone(t *testing.T) {
 	a.SQL("DELETE FROM river.river_job")
 	c.Add(2 * time.Minute)
 	a.Must(a.Sweep(t.Context()))
-	if n := a.Count("SELECT count(*) FROM river.river_job WHERE kind = 'dispatch_run'"); n != 2 {
-		t.Fatalf("%d dispatch jobs", n)
+	if n := a.Count("SELECT count(*) FROM river.river_job WHERE kind = 'dispatch_host'"); n != 1 {
+		t.Fatalf("%d dispatch jobs for two runs of one host", n)
+	}
+}
+
+// Two processes with all their workers: every due site is planned once, and
+// dispatched.
+func TestRiver_TwoProcessesPlanEachDueSiteOnce(t *testing.T) {
+	t.Parallel()
+	a := testkit.NewApp(t, nil)
+	newSite(t, a)
+	a.SQL("UPDATE host SET state = 'active', credential_hash = 'x'")
+	a.SQL("DELETE FROM river.river_job")
+	a.SQL("UPDATE run SET state = 'cancelled', finished_at = now()")
+	a.SQL("INSERT INTO repository (tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at) SELECT tenant_id, gen_random_uuid(), id, k, destination_id, k::text, '', 'ready', now() FROM site, unnest('{database,data}'::backup_kind[]) k")
+	a.SQL("INSERT INTO schedule (tenant_id, site_id, kind, registered_at) SELECT tenant_id, id, k, now() FROM site, unnest('{database,data}'::backup_kind[]) k ON CONFLICT DO NOTHING")
+	a.SQL("UPDATE schedule SET start_at = now()")
+	one, two := start(t, a), start(t, a)
+	until(t, a, "SELECT count(*) FROM run WHERE state = 'queued'", 2)
+	a.Must(one.Stop(t.Context()))
+	a.Must(two.Stop(t.Context()))
+	if n := a.Count("SELECT count(*) FROM run WHERE state <> 'cancelled'"); n != 2 {
+		t.Fatalf("%d runs of one site and two kinds", n)
+	}
+	if n := a.Count("SELECT count(*) FROM event WHERE verb = 'run.planned' AND actor = 'system:planner'"); n != 2 {
+		t.Fatalf("%d events of the planner", n)
 	}
 }
 
@@ -93,7 +117,7 @@ func TestJobs_HoldNoSecret(t *testing.T) {
 	t.Parallel()
 	a := testkit.NewApp(t, nil)
 	newSite(t, a)
-	if n := a.Count(`SELECT count(*) FROM river.river_job WHERE args::text !~ '^\{("(run|copy)": ?"[0-9a-f-]{36}")?\}$'`); n != 0 {
+	if n := a.Count(`SELECT count(*) FROM river.river_job WHERE args::text !~ '^\{("(run|copy|host)": ?"[0-9a-f-]{36}")?\}$'`); n != 0 {
 		t.Fatalf("%d jobs hold more than an identifier", n)
 	}
 	if _, err := a.StartBackup(context.Background(), authz.Console(), "a.example", backup.Kinds(), app.Protection{}); err != nil {

@@ -51,7 +51,7 @@ WHERE run.id = was.id
 RETURNING run.leased_at, was.last_progress_at AS previous_progress_at, run.site_id, run.kind;
 
 -- name: LeasedRuns :many
-SELECT tenant_id, id, site_id, kind, reason, fence, attempt, max_attempts, started_at, leased_at FROM run WHERE host_id = $1 AND state = 'leased';
+SELECT tenant_id, id, site_id, kind, reason, fence, attempt, max_attempts, started_at, leased_at, destination_id FROM run WHERE host_id = $1 AND state = 'leased';
 
 -- name: RequeueRun :execrows
 UPDATE run SET state = 'queued', fence = NULL, host_epoch = NULL, leased_at = NULL, progress = '{}'

@@ -204,20 +204,21 @@ func (q *Queries) LeaseRun(ctx context.Context, arg LeaseRunParams) (Run, error)
 }
 
 const leasedRuns = `-- name: LeasedRuns :many
-SELECT tenant_id, id, site_id, kind, reason, fence, attempt, max_attempts, started_at, leased_at FROM run WHERE host_id = $1 AND state = 'leased'
+SELECT tenant_id, id, site_id, kind, reason, fence, attempt, max_attempts, started_at, leased_at, destination_id FROM run WHERE host_id = $1 AND state = 'leased'
 `
 
 type LeasedRunsRow struct {
-	TenantID    id.Tenant
-	ID          id.Run
-	SiteID      id.Site
-	Kind        backup.Kind
-	Reason      backup.Reason
-	Fence       *int64
-	Attempt     int32
-	MaxAttempts int32
-	StartedAt   *time.Time
-	LeasedAt    *time.Time
+	TenantID      id.Tenant
+	ID            id.Run
+	SiteID        id.Site
+	Kind          backup.Kind
+	Reason        backup.Reason
+	Fence         *int64
+	Attempt       int32
+	MaxAttempts   int32
+	StartedAt     *time.Time
+	LeasedAt      *time.Time
+	DestinationID id.Destination
 }
 
 func (q *Queries) LeasedRuns(ctx context.Context, hostID id.Host) ([]LeasedRunsRow, error) {
@@ -240,6 +241,7 @@ func (q *Queries) LeasedRuns(ctx context.Context, hostID id.Host) ([]LeasedRunsR
 			&i.MaxAttempts,
 			&i.StartedAt,
 			&i.LeasedAt,
+			&i.DestinationID,
 		); err != nil {
 			return nil, err
 		}
