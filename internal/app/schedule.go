@@ -385,26 +385,30 @@ func runEnded(ctx context.Context, tx *store.Tx, run dbq.Run, how backup.State) 
 	return t.save(ctx, tx)
 }
 
+// healBatch is how many rows one transaction heals.
+const healBatch = 500
+
 // healSchedules makes rows that are not there and derives instants that are
-// lost: the net under everything above.
-func healSchedules(ctx context.Context, tx *store.Tx) error {
-	missing, err := tx.SitesWithoutSchedule(ctx, 500)
+// lost, a batch of each: the net under everything above. It tells whether
+// there may be more.
+func healSchedules(ctx context.Context, tx *store.Tx) (more bool, err error) {
+	missing, err := tx.SitesWithoutSchedule(ctx, healBatch)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, m := range missing {
 		if err := rederive(ctx, tx, m.TenantID, m.ID, m.Kind); err != nil {
-			return err
+			return false, err
 		}
 	}
-	lost, err := tx.LostSchedules(ctx, 500)
+	lost, err := tx.LostSchedules(ctx, healBatch)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, l := range lost {
 		if err := rederive(ctx, tx, l.TenantID, l.SiteID, l.Kind); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return len(missing) == healBatch || len(lost) == healBatch, nil
 }

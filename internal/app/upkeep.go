@@ -16,6 +16,7 @@ const (
 	maintainSoon  = 24 * time.Hour
 	maintainIdle  = 7 * 24 * time.Hour
 	maintainBatch = 100
+	maxHeals      = 40            // batches in one sweep
 	deletionPause = 6 * time.Hour // before a deletion that failed for good is tried anew
 )
 
@@ -58,8 +59,14 @@ func maintained(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome, of sto
 
 // upkeep is the part of Sweep that holds schedules, deletions and maintenance.
 func (a *App) upkeep(ctx context.Context) error {
-	if err := a.system(ctx, "sweep", healSchedules); err != nil {
-		return err
+	for more, n := true, 0; more && n < maxHeals; n++ {
+		err := a.system(ctx, "sweep", func(ctx context.Context, tx *store.Tx) (err error) {
+			more, err = healSchedules(ctx, tx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return a.system(ctx, "sweep", func(ctx context.Context, tx *store.Tx) error {
 		if _, err := tx.DeleteExpiredUses(ctx, tx.Now); err != nil {
@@ -138,11 +145,32 @@ func (a *App) WatchClock(ctx context.Context) error {
 		} else if w.JumpedAt != nil && !clockJumped(w, tx.Now) {
 			p.JumpedAt, p.JumpSeconds = nil, 0
 		}
+		if err == nil && jump < -clockBack {
+			err = comeBack(ctx, tx)
+		}
 		if err != nil {
 			return err
 		}
 		return tx.NoteClock(ctx, p)
 	})
+}
+
+// comeBack takes back what was put off to a time that only a wrong clock
+// showed. Instants that are derived are derived anew by the next sweep.
+func comeBack(ctx context.Context, tx *store.Tx) error {
+	day, week := tx.Now.Add(25*time.Hour), tx.Now.Add(retainEvery+time.Hour) // nothing but a rule's next slot is further away
+	_, err := tx.RederiveAfterJump(ctx, dbq.RederiveAfterJumpParams{Now: tx.Now, Day: day, Week: week})
+	if err != nil {
+		return err
+	}
+	if _, err := tx.HurryRunsAfterJump(ctx, dbq.HurryRunsAfterJumpParams{Now: tx.Now, Day: day}); err != nil {
+		return err
+	}
+	if _, err := tx.HurryTasksAfterJump(ctx, dbq.HurryTasksAfterJumpParams{Now: tx.Now, Day: day}); err != nil {
+		return err
+	}
+	_, err = tx.HurryMaintenanceAfterJump(ctx, dbq.HurryMaintenanceAfterJumpParams{Now: tx.Now, Week: week})
+	return err
 }
 
 // TrustClock ends the stop of deletions after the clock jumped: a person has

@@ -152,3 +152,16 @@ UPDATE repository SET maintain_at = $3 WHERE tenant_id = $1 AND id = $2 AND main
 
 -- name: CountCopyUses :one
 SELECT count(*) FROM copy_use WHERE tenant_id = $1 AND copy_id = $2 AND expires_at > sqlc.arg(now)::timestamptz;
+
+-- name: RederiveAfterJump :execrows
+UPDATE schedule SET start_at = NULL, retain_at = sqlc.arg(now)::timestamptz
+WHERE start_at > sqlc.arg(day)::timestamptz OR retain_at > sqlc.arg(week)::timestamptz OR newest_good_at > sqlc.arg(now)::timestamptz;
+
+-- name: HurryRunsAfterJump :execrows
+UPDATE run SET not_before = sqlc.arg(now)::timestamptz WHERE state = 'planned' AND not_before > sqlc.arg(day)::timestamptz;
+
+-- name: HurryTasksAfterJump :execrows
+UPDATE keeper_task SET not_before = sqlc.arg(now)::timestamptz WHERE state = 'queued' AND not_before > sqlc.arg(day)::timestamptz;
+
+-- name: HurryMaintenanceAfterJump :execrows
+UPDATE repository SET maintain_at = sqlc.arg(now)::timestamptz WHERE maintain_at > sqlc.arg(week)::timestamptz;

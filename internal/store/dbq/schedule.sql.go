@@ -329,6 +329,57 @@ func (q *Queries) HoldSite(ctx context.Context, arg HoldSiteParams) (int64, erro
 	return result.RowsAffected(), nil
 }
 
+const hurryMaintenanceAfterJump = `-- name: HurryMaintenanceAfterJump :execrows
+UPDATE repository SET maintain_at = $1::timestamptz WHERE maintain_at > $2::timestamptz
+`
+
+type HurryMaintenanceAfterJumpParams struct {
+	Now  time.Time
+	Week time.Time
+}
+
+func (q *Queries) HurryMaintenanceAfterJump(ctx context.Context, arg HurryMaintenanceAfterJumpParams) (int64, error) {
+	result, err := q.db.Exec(ctx, hurryMaintenanceAfterJump, arg.Now, arg.Week)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const hurryRunsAfterJump = `-- name: HurryRunsAfterJump :execrows
+UPDATE run SET not_before = $1::timestamptz WHERE state = 'planned' AND not_before > $2::timestamptz
+`
+
+type HurryRunsAfterJumpParams struct {
+	Now time.Time
+	Day time.Time
+}
+
+func (q *Queries) HurryRunsAfterJump(ctx context.Context, arg HurryRunsAfterJumpParams) (int64, error) {
+	result, err := q.db.Exec(ctx, hurryRunsAfterJump, arg.Now, arg.Day)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const hurryTasksAfterJump = `-- name: HurryTasksAfterJump :execrows
+UPDATE keeper_task SET not_before = $1::timestamptz WHERE state = 'queued' AND not_before > $2::timestamptz
+`
+
+type HurryTasksAfterJumpParams struct {
+	Now time.Time
+	Day time.Time
+}
+
+func (q *Queries) HurryTasksAfterJump(ctx context.Context, arg HurryTasksAfterJumpParams) (int64, error) {
+	result, err := q.db.Exec(ctx, hurryTasksAfterJump, arg.Now, arg.Day)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const insertCopyUse = `-- name: InsertCopyUse :exec
 INSERT INTO copy_use (tenant_id, id, copy_id, used_by, since, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
 `
@@ -835,6 +886,25 @@ type PutOffMaintenanceParams struct {
 
 func (q *Queries) PutOffMaintenance(ctx context.Context, arg PutOffMaintenanceParams) (int64, error) {
 	result, err := q.db.Exec(ctx, putOffMaintenance, arg.TenantID, arg.ID, arg.MaintainAt)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const rederiveAfterJump = `-- name: RederiveAfterJump :execrows
+UPDATE schedule SET start_at = NULL, retain_at = $1::timestamptz
+WHERE start_at > $2::timestamptz OR retain_at > $3::timestamptz OR newest_good_at > $1::timestamptz
+`
+
+type RederiveAfterJumpParams struct {
+	Now  time.Time
+	Day  time.Time
+	Week time.Time
+}
+
+func (q *Queries) RederiveAfterJump(ctx context.Context, arg RederiveAfterJumpParams) (int64, error) {
+	result, err := q.db.Exec(ctx, rederiveAfterJump, arg.Now, arg.Day, arg.Week)
 	if err != nil {
 		return 0, err
 	}
