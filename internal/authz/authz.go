@@ -35,6 +35,7 @@ const (
 	HoldCopies   Action = "copy.hold"
 	ViewPolicies Action = "policy.view"
 	EditPolicies Action = "policy.edit"
+	ManageTokens Action = "token.manage"
 )
 
 // Actions are all actions, in a stable order.
@@ -42,7 +43,7 @@ func Actions() []Action {
 	return []Action{
 		ViewFleet, ViewSite, ViewRuns, StartBackup, CancelRun, ViewHosts, ManageHosts, ManageSites,
 		ViewTenants, ManageTenant, ViewPeople, InvitePeople, ManagePeople, ViewQueue, ManageVault, RestoreCopy,
-		ProtectCopy, KeepCopy, HoldCopies, ViewPolicies, EditPolicies,
+		ProtectCopy, KeepCopy, HoldCopies, ViewPolicies, EditPolicies, ManageTokens,
 	}
 }
 
@@ -55,7 +56,7 @@ type Membership struct {
 // Actor is somebody who acts: a member of staff, a customer, or the system.
 type Actor struct {
 	Account     id.Account
-	Name        string // for the event log: "staff:<id>", "customer:<id>", "cli", "system"
+	Name        string // for the event log: "staff:<id>", "customer:<id>", "token:<id>", "cli", "system"
 	Staff       tenant.StaffRole
 	Memberships []Membership
 }
@@ -148,6 +149,7 @@ var table = map[Action]allowed{
 	HoldCopies:   {staff: operating},
 	ViewPolicies: {staff: allStaff},
 	EditPolicies: {staff: operating},
+	ManageTokens: {staff: []tenant.StaffRole{tenant.Owner}},
 }
 
 // says is what each action is, in words, for the printed table.
@@ -173,6 +175,7 @@ var says = map[Action]string{
 	HoldCopies:   "put a legal hold on copies, and lift it",
 	ViewPolicies: "see the backup policies",
 	EditPolicies: "edit policies and assign them to sites",
+	ManageTokens: "make, list and revoke tokens of the API",
 }
 
 // Says tells in a few words what the action is.

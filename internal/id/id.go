@@ -30,6 +30,7 @@ type (
 	mailKind        struct{}
 	policyKind      struct{}
 	useKind         struct{}
+	tokenKind       struct{}
 )
 
 // The typed identifiers.
@@ -52,6 +53,7 @@ type (
 	Mail        = ID[mailKind]
 	Policy      = ID[policyKind]
 	Use         = ID[useKind]
+	Token       = ID[tokenKind]
 )
 
 // ID is a UUIDv7 of one kind. The zero value means "none".

@@ -38,6 +38,7 @@ type victim struct {
 	use         id.Use
 	invitation  id.Invitation
 	mail        id.Mail
+	token       id.Token
 	fence       int64
 	instance    uuid.UUID
 }
@@ -47,7 +48,7 @@ func seed(t *testing.T, s *store.Store, slug string) victim {
 	v := victim{
 		tenant: id.New[id.Tenant](), account: id.New[id.Account](), host: id.New[id.Host](), destination: id.New[id.Destination](),
 		site: id.New[id.Site](), repository: id.New[id.Repository](), run: id.New[id.Run](), copy: id.New[id.Copy](), task: id.New[id.Task](),
-		instance: uuid.New(), invitation: id.New[id.Invitation](), mail: id.New[id.Mail](), policy: id.New[id.Policy](), use: id.New[id.Use](),
+		instance: uuid.New(), invitation: id.New[id.Invitation](), mail: id.New[id.Mail](), policy: id.New[id.Policy](), use: id.New[id.Use](), token: id.New[id.Token](),
 	}
 	role := tenant.Admin
 	err := s.Tx(t.Context(), authz.System("test"), func(ctx context.Context, tx *store.Tx) error {
@@ -85,6 +86,16 @@ func seed(t *testing.T, s *store.Store, slug string) victim {
 			tx.InsertTask(ctx, dbq.InsertTaskParams{TenantID: v.tenant, ID: v.task, SiteID: v.site, DestinationID: v.destination, RepositoryID: v.repository, Kind: dbq.TaskKindVerifyCopy, NotBefore: tx.Now, CopyID: v.copy}),
 			tx.Event(ctx, "seeded", store.Subject{Kind: "site", Tenant: v.tenant, Site: v.site}, nil),
 		)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	staff, err := authz.Check(authz.Console(), authz.ManageTokens, id.Tenant{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Tx(t.Context(), staff, func(ctx context.Context, tx *store.Tx) error {
+		return tx.InsertToken(ctx, dbq.InsertTokenParams{ID: v.token, TenantID: v.tenant, Name: slug, Role: &role, TokenHash: []byte(slug), MadeBy: slug, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(time.Hour)})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -127,6 +138,8 @@ func (v victim) fill(p reflect.Value, slug string) {
 		*x = v.invitation
 	case *id.Mail:
 		*x = v.mail
+	case *id.Token:
+		*x = v.token
 	case *id.Session:
 		*x = id.New[id.Session]()
 	case *id.Passkey:
@@ -281,7 +294,7 @@ func fingerprint(t *testing.T, url string, of id.Tenant) string {
 	t.Helper()
 	c := connect(t, url)
 	var out []string
-	for _, table := range []string{"member", "site", "repository", "run", "copy", "keeper_task", "event", "schedule", "missed_slot", "copy_use", "invitation", "mail_outbox"} {
+	for _, table := range []string{"member", "site", "repository", "run", "copy", "keeper_task", "event", "schedule", "missed_slot", "copy_use", "invitation", "mail_outbox", "api_token"} {
 		var n int
 		var sum *string
 		err := c.QueryRow(t.Context(), "SELECT count(*), md5(string_agg(x::text, '|' ORDER BY x::text)) FROM "+table+" x WHERE tenant_id = $1", of.String()).Scan(&n, &sum)
@@ -308,7 +321,7 @@ func TestTenantRole_WithoutATenantSeesNoRow(t *testing.T) {
 			t.Errorf("%s: %d rows, %v", table, n, err)
 		}
 	}
-	for _, table := range []string{"repository", "keeper_task", "host", "destination", "web_session", "mail_outbox", "account_totp", "link_token", "river.river_job"} {
+	for _, table := range []string{"repository", "keeper_task", "host", "destination", "web_session", "mail_outbox", "account_totp", "link_token", "api_token", "river.river_job"} {
 		if _, err := c.Exec(t.Context(), "SELECT count(*) FROM "+table); err == nil {
 			t.Errorf("a customer's role may read %s", table)
 		}

@@ -965,6 +965,20 @@ type AccountTotp struct {
 	CreatedAt    time.Time
 }
 
+type ApiToken struct {
+	ID         id.Token
+	TenantID   id.Tenant
+	Name       string
+	StaffRole  *tenant.StaffRole
+	Role       *tenant.Role
+	TokenHash  []byte
+	MadeBy     string
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	RevokedAt  *time.Time
+	LastUsedAt *time.Time
+}
+
 type ClockWatch struct {
 	One         bool
 	SeenAt      time.Time
