@@ -233,7 +233,7 @@ func TestMaintain_GivesBackTheSpaceOfWhatWasDeleted(t *testing.T) {
 
 func TestMaintain_KeepsSpaceBoundedWhileCopiesComeAndGo(t *testing.T) {
 	t.Parallel()
-	const kept, days = 5, 16
+	const kept, days = 5, 13
 	c := newCopies(t, engine.Database, newCalendar())
 	var most, moved int64
 	for day := range days {
