@@ -55,8 +55,10 @@ func (a *App) Sweep(ctx context.Context) error {
 		if err := dispatchStuck(ctx, tx); err != nil {
 			return err
 		}
-		_, err := tx.DeleteExpiredSessions(ctx, tx.Now)
-		return err
+		if _, err := tx.DeleteExpiredSessions(ctx, tx.Now); err != nil {
+			return err
+		}
+		return tidyIdentity(ctx, tx)
 	})
 }
 

@@ -50,7 +50,7 @@ var house = map[string][]string{
 	// Domain: pure, and downward only.
 	"internal/tenant":   ground,
 	"internal/backup":   with(ground, "internal/tenant"),
-	"internal/site":    with(ground, "internal/tenant", "internal/backup", "internal/policy"),
+	"internal/site":     with(ground, "internal/tenant", "internal/backup", "internal/policy"),
 	"internal/policy":   with(ground, "internal/tenant", "internal/backup"),
 	"internal/catalog":  with(ground, "internal/tenant", "internal/backup", "internal/policy"),
 	"internal/drill":    with(ground, "internal/tenant", "internal/backup", "internal/catalog"),

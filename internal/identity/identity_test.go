@@ -206,3 +206,14 @@ func TestDevice_SaysWhatAPersonRecognises(t *testing.T) {
 		}
 	}
 }
+
+func TestLetter_CarriesItsLinkAndNoSecondLineInItsSubject(t *testing.T) {
+	t.Parallel()
+	for _, k := range []identity.LetterKind{identity.SignInLetter, identity.ResetLetter, identity.InvitationLetter, identity.NoticeLetter} {
+		l := identity.Letter{Kind: k, Product: "Bright\r\nBcc: x@y.example", Link: "https://h.example/x/abc", Into: "A School\nBcc: z@y.example", Role: "admin", What: "Your password was changed", At: time.Unix(0, 0)}
+		subject, text := l.Write()
+		if subject == "" || strings.ContainsAny(subject, "\r\n") || !strings.Contains(text, l.Link) || k.Lasts() <= 0 {
+			t.Errorf("%s: %q\n%s", k, subject, text)
+		}
+	}
+}

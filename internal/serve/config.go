@@ -29,6 +29,7 @@ type Config struct {
 	TLSKey        string
 	VaultDir      string // of the default destination
 	SecureCookies bool   // pages are reached by HTTPS
+	People        PeopleConfig
 	LogLevel      string
 	Version       string
 	Child         []string     // the command of a keeper's child
@@ -50,6 +51,11 @@ var Settings = []struct {
 	{"tls-key", "HOLDFAST_TLS_KEY", "", "PEM key of that certificate"},
 	{"vault-dir", "HOLDFAST_VAULT_DIR", "", "folder of the default destination (default: vault in the state folder)"},
 	{"secure-cookies", "HOLDFAST_SECURE_COOKIES", "false", "true when the pages are reached by HTTPS"},
+	{"name", "HOLDFAST_NAME", "Holdfast", "what this installation calls itself, on customers' pages and in mails"},
+	{"url", "HOLDFAST_URL", "", "how people reach the pages, like https://backup.hoster.example (default: from listen)"},
+	{"smtp-url", "HOLDFAST_SMTP_URL", "", "mail server, like smtp://user:password@mail.hoster.example:587 or smtps://…:465; empty sends no mail"},
+	{"mail-from", "HOLDFAST_MAIL_FROM", "", "who mails are from, like Bright Hosting <backup@hoster.example>"},
+	{"staff-second-factor", "HOLDFAST_STAFF_SECOND_FACTOR", "optional", "required leads staff without a second factor to get one before anything else; or optional"},
 	{"log-level", "HOLDFAST_LOG_LEVEL", "info", "debug, info, warn or error"},
 }
 
@@ -69,7 +75,7 @@ func FromSettings(get func(flag string) string) (Config, error) {
 	c := Config{
 		StateDir: get("state-dir"), DatabaseURL: get("database-url"), MigrateURL: get("migrate-url"), MasterKeyFile: get("master-key-file"),
 		Listen: get("listen"), AgentListen: get("agent-listen"), AgentURL: get("agent-url"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
-		VaultDir: get("vault-dir"), LogLevel: get("log-level"),
+		VaultDir: get("vault-dir"), LogLevel: get("log-level"), People: peopleSettings(get),
 	}
 	var wrong []error
 	switch get("secure-cookies") {
@@ -134,6 +140,7 @@ func (c *Config) Check() error {
 			wrong = append(wrong, errs.Field("HOLDFAST_AGENT_URL", "%q must be https://host:port with no path", c.AgentURL))
 		}
 	}
+	wrong = append(wrong, c.People.check()...)
 	if c.LogLevel == "" {
 		c.LogLevel = "info"
 	}

@@ -117,6 +117,10 @@ func Console(ctx context.Context, c Config) (*app.App, *Database, error) {
 		return nil, nil, err
 	}
 	a := app.New(d.Store, key, NewStorage(key, "", ""), clock.System{}, c.Logger)
+	c.People.URL = c.People.at("http://" + c.Listen)
+	if err := c.People.use(a); err != nil {
+		return nil, nil, errors.Join(err, d.Close(context.WithoutCancel(ctx)))
+	}
 	if err := a.CheckKey(ctx); errs.Is(err, errs.Invalid) {
 		return nil, nil, errors.Join(err, d.Close(context.WithoutCancel(ctx)))
 	}

@@ -129,9 +129,6 @@ FROM account a WHERE a.staff_role IS NOT NULL ORDER BY a.disabled_at IS NOT NULL
 -- name: DeleteMember :execrows
 DELETE FROM member WHERE tenant_id = $1 AND account_id = $2;
 
--- name: CountAdmins :one
-SELECT count(*) FROM member m JOIN account a ON a.id = m.account_id WHERE m.tenant_id = $1 AND m.role = 'admin' AND a.disabled_at IS NULL;
-
 -- name: LockOwners :many
 SELECT id FROM account WHERE staff_role = 'owner' AND disabled_at IS NULL ORDER BY id FOR UPDATE;
 
@@ -171,3 +168,9 @@ SELECT id, kind, recipient, state, attempt, error, created_at, sent_at FROM mail
 
 -- name: DeleteOldMail :execrows
 DELETE FROM mail_outbox WHERE created_at < $1 AND state IN ('sent', 'dropped', 'failed');
+
+-- name: DeleteOIDC :execrows
+DELETE FROM account_oidc WHERE account_id = $1;
+
+-- name: TenantByID :one
+SELECT id, name, slug, state FROM tenant WHERE id = $1;

@@ -127,17 +127,6 @@ func (q *Queries) ConfirmTOTP(ctx context.Context, arg ConfirmTOTPParams) (int64
 	return result.RowsAffected(), nil
 }
 
-const countAdmins = `-- name: CountAdmins :one
-SELECT count(*) FROM member m JOIN account a ON a.id = m.account_id WHERE m.tenant_id = $1 AND m.role = 'admin' AND a.disabled_at IS NULL
-`
-
-func (q *Queries) CountAdmins(ctx context.Context, tenantID id.Tenant) (int64, error) {
-	row := q.db.QueryRow(ctx, countAdmins, tenantID)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const deleteMember = `-- name: DeleteMember :execrows
 DELETE FROM member WHERE tenant_id = $1 AND account_id = $2
 `
@@ -149,6 +138,18 @@ type DeleteMemberParams struct {
 
 func (q *Queries) DeleteMember(ctx context.Context, arg DeleteMemberParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteMember, arg.TenantID, arg.AccountID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deleteOIDC = `-- name: DeleteOIDC :execrows
+DELETE FROM account_oidc WHERE account_id = $1
+`
+
+func (q *Queries) DeleteOIDC(ctx context.Context, accountID id.Account) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteOIDC, accountID)
 	if err != nil {
 		return 0, err
 	}
@@ -1075,6 +1076,29 @@ func (q *Queries) TOTPOf(ctx context.Context, accountID id.Account) (AccountTotp
 		&i.ConfirmedAt,
 		&i.LastStep,
 		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const tenantByID = `-- name: TenantByID :one
+SELECT id, name, slug, state FROM tenant WHERE id = $1
+`
+
+type TenantByIDRow struct {
+	ID    id.Tenant
+	Name  string
+	Slug  string
+	State TenantState
+}
+
+func (q *Queries) TenantByID(ctx context.Context, argID id.Tenant) (TenantByIDRow, error) {
+	row := q.db.QueryRow(ctx, tenantByID, argID)
+	var i TenantByIDRow
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Slug,
+		&i.State,
 	)
 	return i, err
 }
