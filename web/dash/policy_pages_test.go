@@ -1,9 +1,12 @@
 package dash
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -122,6 +125,35 @@ func TestSite_SaysWhyCopiesAreKeptAndWhatStopsDeletion(t *testing.T) {
 	plain := siteFull()
 	if page := render(t, SiteLive(plain)); strings.Contains(page, "Why it is kept") || strings.Contains(page, `id="bin"`) || strings.Contains(page, "How far back") {
 		t.Error("a site without a policy shows parts of one")
+	}
+}
+
+// TestSite_IsLightHoweverMuchItHolds weighs the fullest page as it is sent, with
+// all that a first visit loads besides.
+func TestSite_IsLightHoweverMuchItHolds(t *testing.T) {
+	t.Parallel()
+	zipped := func(b []byte) int {
+		var out bytes.Buffer
+		z := gzip.NewWriter(&out)
+		if _, err := z.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out.Len()
+	}
+	total := zipped([]byte(render(t, Site(sitePolicyMany(92)))))
+	for _, name := range []string{"app.css", "charts.css", "app.js", "htmx.min.js", "hx-sse.min.js", "mark.svg", "inter-latin.woff2"} {
+		b, err := os.ReadFile("../static/assets/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += zipped(b)
+	}
+	t.Logf("%d bytes", total)
+	if total > 150_000 {
+		t.Errorf("a first visit loads %d bytes, more than 150,000", total)
 	}
 }
 

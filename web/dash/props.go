@@ -46,6 +46,7 @@ func StaffNav(current Section) []ui.NavItem {
 		{Label: "Runs", Href: RunsPath, Current: current == RunsSection},
 		{Label: "Hosts", Href: HostsPath, Current: current == HostsSection, Break: true},
 		{Label: "Queue", Href: QueuePath, Current: current == QueueSection},
+		{Label: "Policies", Href: PoliciesPath, Current: current == PoliciesSection},
 	}
 }
 

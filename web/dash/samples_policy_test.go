@@ -1,6 +1,7 @@
 package dash
 
 import (
+	"strconv"
 	"strings"
 
 	"holdfast/web/ui"
@@ -11,6 +12,7 @@ import (
 func policySamples() []sample {
 	return []sample{
 		{"site-policy", Site(sitePolicyFull())},
+		{"site-policy-many", Site(sitePolicyMany(30))},
 		{"site-policy-first", Site(sitePolicyFirst())},
 		{"site-policy-hostile", Site(sitePolicyHostile())},
 		{"policies", Policies(withPage(galleryPolicies()))},
@@ -42,6 +44,26 @@ func sitePolicyFull() SiteProps {
 	p.Policy = &SitePolicy{Name: "published", Href: PoliciesPath + "/published", Version: "built in", Words: "Database: 7 daily, 5 weekly, 60 monthly. Data: 6 hourly, 7 daily, 4 weekly, 3 monthly.", Assign: &AssignForm{
 		Action: "/sites/1/policy", Choices: []ui.Choice{{Value: "published", Label: "published", Selected: true}, {Value: "gold", Label: "gold"}},
 	}, Hold: &PinForm{Action: "/sites/1/hold"}}
+	return p
+}
+
+// sitePolicyMany is a site with n copies listed, as many in the bin,
+// and a calendar of five years.
+func sitePolicyMany(n int) SiteProps {
+	p := sitePolicyFull()
+	one, gone := p.Copies[0].Copies[0], p.Bin.Rows[0]
+	p.Copies[0].Copies, p.Bin.Rows = nil, nil
+	for i := range n {
+		c := one
+		c.ID = "m" + strconv.Itoa(i)
+		c.Acts = &CopyActs{ID: c.ID, Protect: &ProtectForm{Action: "/copies/" + c.ID + "/protection", Days: Field{Value: "30"}}, Pin: &PinForm{Action: "/copies/" + c.ID + "/pin"}, Hold: &PinForm{Action: "/copies/" + c.ID + "/hold"}}
+		p.Copies[0].Copies = append(p.Copies[0].Copies, c)
+		p.Bin.Rows = append(p.Bin.Rows, gone)
+	}
+	months := &p.Calendar.Rules[0].Months
+	for range 3 {
+		*months = append(*months, *months...)
+	}
 	return p
 }
 
