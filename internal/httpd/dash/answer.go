@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
@@ -216,6 +218,13 @@ func readForm(r *http.Request) error {
 		return errs.Wrap(errs.TooLarge, err, "This form is too large; shorten what you typed and send it again.")
 	case err != nil:
 		return errs.Wrap(errs.Invalid, err, "This form arrived damaged; open its page again and send it anew.")
+	}
+	for _, values := range r.Form {
+		for _, v := range values {
+			if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+				return errs.New(errs.Invalid, "This form holds characters that no text has; type them anew.")
+			}
+		}
 	}
 	return nil
 }

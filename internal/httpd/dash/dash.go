@@ -112,6 +112,7 @@ func (d *Door) pages(r chi.Router) {
 	r.Get(dash.SitesPath, d.signed(d.fleet))
 	r.Get("/sites/*", d.signed(d.site))
 	r.Post("/sites/{id:[0-9a-f-]{36}}/backups", d.signed(d.startBackup))
+	d.policyPages(r)
 	r.Get(dash.RunsPath, d.signed(d.runList))
 	r.Post("/runs/{id:[0-9a-f-]{36}}/cancellation", d.signed(d.cancelRun))
 	r.Get(dash.HostsPath, d.signed(d.hosts))

@@ -1,6 +1,7 @@
 package dash
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -24,7 +25,7 @@ import (
 )
 
 const (
-	copiesShown = 40 // of each kind
+	copiesShown = 120 // of each kind
 	runsOfSite  = 15
 )
 
@@ -38,59 +39,75 @@ func (d *Door) site(_ http.ResponseWriter, r *http.Request, p app.Person) (templ
 		}
 		ref = plain
 	}
-	props, err := d.siteProps(r.Context(), p, ref)
-	if err != nil {
+	props, err := d.siteProps(r.Context(), p, ref, r.URL.Query().Get("noticed"))
+	if err != nil && props.Name == "" {
 		return nil, err
 	}
 	props.Page = d.page(r.Context(), p, dash.SitesSection)
-	return dash.Site(props), nil
+	return dash.Site(props), err
 }
 
 // siteLive is the part of the page that its stream sends.
 func (d *Door) siteLive(ctx context.Context, r *http.Request, p app.Person) (templ.Component, error) {
-	props, err := d.siteProps(ctx, p, chi.URLParam(r, "id"))
-	if err != nil {
+	props, err := d.siteProps(ctx, p, chi.URLParam(r, "id"), r.URL.Query().Get("noticed"))
+	if err != nil && props.Name == "" {
 		return nil, err
 	}
 	return dash.SiteLive(props), nil
 }
 
-// startBackup asks for copies: POST /sites/{id}/backups, with kind.
+// startBackup asks for copies: POST /sites/{id}/backups, with kind; and with
+// days and reason where they are to be protected before a change.
 func (d *Door) startBackup(w http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
 	ref := chi.URLParam(r, "id")
 	if err := readForm(r); err != nil {
 		return nil, err
 	}
-	kinds, err := backup.ParseKinds("kind", r.PostFormValue("kind"))
-	if err != nil {
-		return d.siteAgain(r, p, ref, err)
+	form := formBackup
+	if r.PostForm.Has("days") || r.PostForm.Has("reason") {
+		form = formProtect
 	}
-	asked, err := d.app.StartBackup(r.Context(), p.Actor, ref, kinds, app.Protection{})
-	if errs.Is(err, errs.Conflict) {
-		return d.siteAgain(r, p, ref, err)
+	kinds, err := backup.ParseKinds("kind", r.PostFormValue("kind"))
+	var keep app.Protection
+	if err == nil {
+		keep, err = readProtection(r)
+	}
+	var asked []app.Started
+	if err == nil {
+		asked, err = d.app.StartBackup(r.Context(), p.Actor, ref, kinds, keep)
+	}
+	if errs.Is(err, errs.Conflict) || errs.Is(err, errs.Invalid) {
+		return d.siteAgain(r, p, ref, authz.StartBackup, refused(form, r, err), err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	d.say(r.Context(), ui.Good, startedSentence(asked))
+	said := startedSentence(asked)
+	if form == formProtect {
+		said += " What is taken stays for " + words.Many(int64(cmp.Or(keep.Days, app.ProtectDays)), "day", "days") + ", beside the copies of the policy."
+	}
+	d.say(r.Context(), ui.Good, said)
 	see(w, r, dash.SitesPath+"/"+ref)
 	return nil, nil //nolint:nilnil // it has answered by itself
 }
 
-// siteAgain is the page with what was wrong with a form on it. Whoever may not
-// ask for backups hears that first.
-func (d *Door) siteAgain(r *http.Request, p app.Person, ref string, wrong error) (templ.Component, error) {
+// siteAgain is the page with what was wrong with a form on it, and what was
+// typed. Whoever may not do it at all hears that first. It does not update
+// itself: that would take away what was typed.
+func (d *Door) siteAgain(r *http.Request, p app.Person, ref string, action authz.Action, x refusal, wrong error) (templ.Component, error) {
 	v, err := d.app.ViewSite(r.Context(), p.Actor, ref)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := authz.Check(p.Actor, authz.StartBackup, v.Site.TenantID); err != nil {
+	if _, err := authz.Check(p.Actor, action, v.Site.TenantID); err != nil {
 		return nil, err
 	}
-	s := d.newSitePage(p, v)
+	s := d.newSitePage(p, v, "")
+	s.refused = x
 	props := s.props()
 	props.Page = d.frame(p, dash.SitesSection)
-	props.Page.Notice = &ui.Notice{State: ui.Failed, Text: sentence(wrong)}
+	props.StreamPath = ""
+	props.Page.Notice = &ui.Notice{State: ui.Failed, Text: x.said()}
 	return dash.Site(props), wrong
 }
 
@@ -124,12 +141,15 @@ func startedSentence(asked []app.Started) string {
 	return out
 }
 
-func (d *Door) siteProps(ctx context.Context, p app.Person, ref string) (dash.SiteProps, error) {
+// siteProps gives the page, and an error besides where only what was asked of
+// it is wrong.
+func (d *Door) siteProps(ctx context.Context, p app.Person, ref, asked string) (dash.SiteProps, error) {
 	v, err := d.app.ViewSite(ctx, p.Actor, ref)
 	if err != nil {
 		return dash.SiteProps{}, err
 	}
-	return d.newSitePage(p, v).props(), nil
+	s := d.newSitePage(p, v, asked)
+	return s.props(), s.asked.wrong
 }
 
 // details is what a copy's row keeps beside its figures.
@@ -158,14 +178,19 @@ type sitePage struct {
 	ended  map[backup.Kind]*dbq.Run             // the newest run that ended by itself
 	open   map[backup.Kind]*dbq.Run
 	made   map[id.Run]*dbq.CopiesOfSiteRow
+
+	judged  map[string]*app.Judged // by the copy's id
+	asked   noticed
+	refused refusal
 }
 
-func (d *Door) newSitePage(p app.Person, v app.SiteView) sitePage {
+func (d *Door) newSitePage(p app.Person, v app.SiteView, asked string) sitePage {
 	s := sitePage{
 		SiteView: v, person: p, frame: d.frame(p, dash.SitesSection), now: d.clock.Now(), zone: zoneOf(v.Site.TimeZone), facts: readFacts(v.Site.Facts),
 		usable: map[backup.Kind]*dbq.CopiesOfSiteRow{}, ended: map[backup.Kind]*dbq.Run{}, open: map[backup.Kind]*dbq.Run{},
-		made: map[id.Run]*dbq.CopiesOfSiteRow{},
+		made: map[id.Run]*dbq.CopiesOfSiteRow{}, judged: judgedOf(v.Keeping),
 	}
+	s.asked = readNoticed(asked, s.zone, v.Now)
 	for i := range v.Copies {
 		c := &v.Copies[i]
 		s.made[c.RunID] = c
@@ -194,7 +219,11 @@ func (s sitePage) props() dash.SiteProps {
 	if isStaff(s.person) || len(s.person.Tenants) > 1 {
 		p.Crumbs = append(p.Crumbs, ui.Crumb{Label: s.Site.TenantName, Href: dash.SitesPath + "?" + url.Values{"q": {s.Site.TenantName}}.Encode()})
 	}
+	if s.asked.typed != "" {
+		p.StreamPath += "?" + url.Values{"noticed": {s.asked.typed}}.Encode()
+	}
 	p.State, p.Sentence = s.sentence(p.Problems)
+	s.promise(&p)
 	for _, kind := range backup.Kinds() {
 		p.Copies = append(p.Copies, s.copies(kind))
 	}
@@ -217,16 +246,21 @@ func (s sitePage) form(self string) *dash.BackupForm {
 	if !may(s.person, authz.StartBackup, s.Site.TenantID) {
 		return nil
 	}
-	f := &dash.BackupForm{Action: self + "/backups", Kinds: []ui.Choice{
-		{Value: "all", Label: "Database and data", Selected: true},
-		{Value: string(backup.Database), Label: "Database"},
-		{Value: string(backup.Data), Label: "Data"},
-	}}
+	f := &dash.BackupForm{Action: self + "/" + formBackup, Kinds: backupKinds()}
 	switch {
 	case s.Site.State != dbq.SiteStateActive:
-		f.Off, f.Why = true, "This site is "+string(s.Site.State)+"; it takes no backups."
+		f.Off, f.Why = true, s.offBecause()
 	case len(s.open) == len(backup.Kinds()):
 		f.Off, f.Why = true, "Copies of both kinds are on their way already."
 	}
 	return f
+}
+
+// backupKinds are the choices of what to back up.
+func backupKinds() []ui.Choice {
+	return []ui.Choice{
+		{Value: "all", Label: "Database and data", Selected: true},
+		{Value: string(backup.Database), Label: "Database"},
+		{Value: string(backup.Data), Label: "Data"},
+	}
 }

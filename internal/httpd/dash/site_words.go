@@ -146,57 +146,6 @@ func (s sitePage) basis() string {
 	return "The newest copies of both kinds were whole when they were taken. A test restore was not made yet."
 }
 
-func (s sitePage) copies(kind backup.Kind) dash.CopyGroup {
-	g := dash.CopyGroup{ID: string(kind), Kind: kindWord(kind) + " copies", Counted: "Files"}
-	if kind == backup.Database {
-		g.Counted = "Rows"
-	}
-	var n, stored int64
-	for i := range s.Copies {
-		c := &s.Copies[i]
-		if c.Kind != kind || c.State == catalog.Gone {
-			continue
-		}
-		n, stored = n+1, stored+c.StoredBytes
-		if len(g.Copies) < copiesShown {
-			g.Copies = append(g.Copies, s.copyRow(c))
-		}
-	}
-	switch {
-	case n > 0:
-		g.Hint = words.Many(n, "copy", "copies") + " · " + words.Bytes(stored) + " stored"
-		if n > copiesShown {
-			g.Hint += " · the newest " + words.Count(copiesShown) + " are listed"
-		}
-	case s.open[kind] != nil:
-		g.Empty = "The first one is on its way. It appears here once it is complete in storage."
-	default:
-		g.Empty = "None was taken yet, so nothing of this kind could come back."
-	}
-	return g
-}
-
-func (s sitePage) copyRow(c *dbq.CopiesOfSiteRow) dash.CopyRow {
-	row := dash.CopyRow{
-		Taken: dated(s.now, c.TakenAt, s.zone), State: ui.Good, Count: number(c.Files, "file", "files"),
-		Size: size(c.Bytes), Stored: size(c.StoredBytes), Sealed: c.SealedName != "",
-	}
-	if c.Kind == backup.Database {
-		row.Count = ui.Amount{Words: words.Count(c.RowTotal), Exact: words.Many(c.RowTotal, "row", "rows") + " in " + words.Many(int64(c.TableTotal), "table", "tables")}
-	}
-	switch c.State {
-	case catalog.Good, catalog.Gone:
-		if c.VerifiedAt != nil {
-			row.Note = "read back " + words.Ago(s.now, *c.VerifiedAt)
-		}
-	case catalog.Incomplete:
-		row.State, row.Note = ui.Incomplete, copyNote(*c)
-	case catalog.Damaged:
-		row.State, row.Word, row.Note = ui.Failed, "damaged", "it will not be used"
-	}
-	return row
-}
-
 // copyNote says in few words what a copy holds, or lacks.
 func copyNote(c dbq.CopiesOfSiteRow) string {
 	if n := int64(len(detailsOf(&c).Problems)); c.State == catalog.Incomplete && n > 0 {

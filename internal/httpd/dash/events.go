@@ -1,0 +1,189 @@
+package dash
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"holdfast/internal/httpd/words"
+	"holdfast/internal/store/dbq"
+	"holdfast/web/dash"
+)
+
+// timelineRows is how many events a site's page has.
+const timelineRows = 20
+
+// happening is what an event's detail may say. Each verb has its own parts.
+type happening struct {
+	Kind         string    `json:"kind"`
+	Reason       string    `json:"reason"`
+	Error        string    `json:"error"`
+	Until        time.Time `json:"until"`
+	Why          string    `json:"why"`
+	What         string    `json:"what"`
+	DeletedAfter time.Time `json:"deleted_after"`
+	Policy       string    `json:"policy"`
+	Name         string    `json:"name"`
+	Version      int64     `json:"version"`
+	Note         string    `json:"note"`
+	Host         string    `json:"host"`
+	ProtectDays  int64     `json:"protect_days"`
+	ProtectWhy   string    `json:"protect_why"`
+	Damage       string    `json:"damage"`
+	Seconds      int64     `json:"seconds"`
+	Final        bool      `json:"final"`
+	Protected    []string  `json:"protected"`
+}
+
+// timeline is what happened to the site, the newest first. What is routine,
+// the steps of a run that went well, is in the list of runs.
+func (s sitePage) timeline() []dash.EventRow {
+	var out []dash.EventRow
+	for _, e := range s.Events {
+		text, note := s.told(e)
+		if text == "" {
+			continue
+		}
+		if len(out) == timelineRows {
+			break
+		}
+		out = append(out, dash.EventRow{When: when(s.now, e.At, s.zone), Text: text, Note: note, Who: s.who(e.Actor)})
+	}
+	return out
+}
+
+// who says by whom something was done, as far as whoever looks needs it.
+func (s sitePage) who(actor string) string {
+	switch {
+	case actor != "" && actor == s.person.Actor.Name:
+		return "by you"
+	case strings.HasPrefix(actor, "system:") || actor == "system" || strings.HasPrefix(actor, "agent"):
+		return "by itself"
+	case strings.HasPrefix(actor, "staff:") || actor == "cli":
+		return "by staff"
+	case strings.HasPrefix(actor, "customer:"):
+		return "by somebody of " + s.Site.TenantName
+	}
+	return ""
+}
+
+// told words one event; no text for what is routine, or not known.
+func (s sitePage) told(e dbq.Event) (text, note string) {
+	var h happening
+	if err := json.Unmarshal(e.Detail, &h); err != nil {
+		return "", ""
+	}
+	a, _, _ := strings.Cut(e.Verb, ".")
+	switch a {
+	case "copy":
+		return s.toldOfCopy(e.Verb, h)
+	case "run":
+		return s.toldOfRun(e.Verb, h)
+	}
+	return s.toldOfSite(e.Verb, h)
+}
+
+func (s sitePage) date(t time.Time) string {
+	if t.IsZero() {
+		return "a date that is not known"
+	}
+	return words.Day(s.now, t, s.zone)
+}
+
+func copyOf(kind string) string {
+	if kind == "" {
+		return "A copy"
+	}
+	return "A " + kind + " copy"
+}
+
+func (s sitePage) toldOfCopy(verb string, h happening) (text, note string) {
+	switch verb {
+	case "copy.protected":
+		return "A copy is protected until " + s.date(h.Until) + ".", h.Why
+	case "copy.unprotected":
+		return "A copy's protection was ended.", ""
+	case "copy.pinned":
+		return "A copy was pinned: it stays until it is unpinned.", h.Reason
+	case "copy.unpinned":
+		return "A copy was unpinned.", ""
+	case "copy.held":
+		return "A legal hold was put on a copy.", h.Reason
+	case "copy.released":
+		return "A copy's legal hold was lifted.", ""
+	case "copy.expired":
+		return copyOf(h.Kind) + " went to the bin, for no rule keeps it; it is deleted after " + s.date(h.DeletedAfter) + ".", ""
+	case "copy.out_of_bin":
+		return "A copy came out of the bin, for something keeps it again.", ""
+	case "copy.taken_back":
+		return "A copy was taken back from the bin, and is protected until " + s.date(h.Until) + ".", h.Why
+	case "copy.deleting":
+		return "A copy is being deleted from storage: its day in the bin is over.", ""
+	case "copy.deleted":
+		return copyOf(h.Kind) + " was deleted from storage.", ""
+	case "copy.damaged":
+		return "A copy is damaged: reading it back found bytes that are not what was stored.", h.Damage
+	case "copy.opened":
+		return "A copy was opened to be read.", ""
+	case "copy.sealed":
+		return "A database copy was also written as a sealed file.", ""
+	}
+	return "", "" // copy.taken: the list of runs has it
+}
+
+func (s sitePage) toldOfRun(verb string, h happening) (text, note string) {
+	switch verb {
+	case "run.protected":
+		return "The copy under way will be protected for " + words.Many(h.ProtectDays, "day", "days") + ".", h.ProtectWhy
+	case "run.failed":
+		return "A run failed.", h.Error
+	case "run.cancelled":
+		return "A run was cancelled.", h.Reason
+	}
+	return "", ""
+}
+
+func (s sitePage) toldOfSite(verb string, h happening) (text, note string) {
+	switch verb {
+	case "moodle.changed":
+		text = "Moodle changed: " + strings.TrimRight(h.What, ". ") + "."
+		if n := int64(len(h.Protected)); n > 0 {
+			note = words.Capital(words.Many(n, "copy", "copies")) + " from before it " + isAre(n) + " protected."
+		}
+		return text, note
+	case "site.added":
+		return "The site was added.", ""
+	case "site.suspended":
+		return "The site was suspended: no copy is taken.", h.Reason
+	case "site.resumed":
+		return "The site was resumed.", h.Reason
+	case "site.held":
+		return "A legal hold was put on the site: nothing of it is deleted.", h.Reason
+	case "site.released":
+		return "The site's legal hold was lifted.", ""
+	case "site.policy_assigned":
+		return "The site follows the policy " + h.Policy + " from here on.", ""
+	case "policy.created":
+		return "The policy " + h.Name + " was made.", h.Note
+	case "policy.edited":
+		return "The policy " + h.Name + " was changed, to version " + words.Count(h.Version) + ".", h.Note
+	case "repository.maintained":
+		return "", "" // every few days, and nobody's concern
+	case "clock.jumped":
+		return "A clock jumped by " + words.Span(time.Duration(max(h.Seconds, -h.Seconds))*time.Second) + ": nothing is deleted until it has run steadily for a day.", ""
+	case "clock.trusted":
+		return "The clock is trusted again: what expired is deleted as before.", ""
+	case "keeper.task_failed":
+		if h.Final {
+			return "Work in storage failed, and is not tried again by itself.", h.Error
+		}
+	}
+	return "", ""
+}
+
+func isAre(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
