@@ -136,7 +136,7 @@ func TestPages_AreAccessible(t *testing.T) {
 
 func TestLayout_MarksCurrentPageOnce(t *testing.T) {
 	t.Parallel()
-	for section, path := range map[Section]string{SitesSection: SitesPath, RunsSection: RunsPath, HostsSection: HostsPath, QueueSection: QueuePath} {
+	for section, path := range map[Section]string{SitesSection: SitesPath, RunsSection: RunsPath, HostsSection: HostsPath, PoliciesSection: PoliciesPath, QueueSection: QueuePath} {
 		var current []string
 		for _, x := range tags(render(t, Error(ErrorProps{Page: staff(section), Status: 404}))) {
 			if x.attrs["aria-current"] == "page" {
@@ -147,7 +147,7 @@ func TestLayout_MarksCurrentPageOnce(t *testing.T) {
 			t.Errorf("%s: current are %v", section, current)
 		}
 	}
-	for _, hidden := range []string{HostsPath, QueuePath} {
+	for _, hidden := range []string{HostsPath, PoliciesPath, QueuePath} {
 		if strings.Contains(render(t, Fleet(FleetProps{Page: customer(SitesSection)})), `href="`+hidden+`"`) {
 			t.Errorf("a customer is shown %s", hidden)
 		}
