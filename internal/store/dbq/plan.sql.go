@@ -197,8 +197,8 @@ func (q *Queries) LockPlannedRuns(ctx context.Context, arg LockPlannedRunsParams
 
 const planRuns = `-- name: PlanRuns :many
 WITH wanted AS (
-  SELECT unnest($1::uuid[]) AS tenant_id, unnest($2::uuid[]) AS site_id, unnest($3::text[])::backup_kind AS kind,
-    unnest($4::uuid[]) AS run_id
+  SELECT unnest((SELECT $1::uuid[])) AS tenant_id, unnest((SELECT $2::uuid[])) AS site_id, unnest((SELECT $3::text[]))::backup_kind AS kind,
+    unnest((SELECT $4::uuid[])) AS run_id
 ), due AS (
   SELECT d.tenant_id, d.site_id, d.kind, s.host_id, wanted.run_id,
     (CASE WHEN d.newest_good_at IS NULL THEN 'initial' ELSE 'scheduled' END)::run_reason AS reason
@@ -248,7 +248,8 @@ type PlanRunsRow struct {
 // another planner holds is its business; a run that is open already stays alone,
 // and its row stays as it is. Events take their identifiers from the array by
 // number: a join of two such lists, of which PostgreSQL expects one row each,
-// costs five times the rest.
+// costs five times the rest. The arrays stand in subqueries for the like reason:
+// when PostgreSQL sees how long they are, it reads all sites for every batch.
 func (q *Queries) PlanRuns(ctx context.Context, arg PlanRunsParams) ([]PlanRunsRow, error) {
 	rows, err := q.db.Query(ctx, planRuns,
 		arg.Tenants,
@@ -282,8 +283,8 @@ func (q *Queries) PlanRuns(ctx context.Context, arg PlanRunsParams) ([]PlanRunsR
 
 const queueRuns = `-- name: QueueRuns :execrows
 WITH wanted AS (
-  SELECT unnest($3::uuid[]) AS tenant_id, unnest($4::uuid[]) AS run_id,
-    unnest($5::uuid[]) AS destination_id, unnest($6::uuid[]) AS event_id
+  SELECT unnest((SELECT $3::uuid[])) AS tenant_id, unnest((SELECT $4::uuid[])) AS run_id,
+    unnest((SELECT $5::uuid[])) AS destination_id, unnest((SELECT $6::uuid[])) AS event_id
 ), moved AS (
   UPDATE run r SET state = 'queued', destination_id = wanted.destination_id FROM wanted
   WHERE r.tenant_id = wanted.tenant_id AND r.id = wanted.run_id AND r.state = 'planned'
