@@ -2,20 +2,22 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"holdfast/internal/backup"
 	"holdfast/internal/catalog"
 	"holdfast/internal/errs"
 	"holdfast/internal/id"
+	"holdfast/internal/policy"
 	"holdfast/internal/seal"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
 )
 
 // FollowCopy plans what a fresh copy needs: a look at its content from the
-// destination's side, and a plain sealed file for the month's first good
-// database copy. It is safe to run twice.
+// destination's side, and a plain sealed file for the monthly database
+// copy, or the first of a month. It is safe to run twice.
 func (a *App) FollowCopy(ctx context.Context, c id.Copy) error {
 	return a.system(ctx, "follow", func(ctx context.Context, tx *store.Tx) error {
 		row, err := tx.CopyByID(ctx, c)
@@ -38,7 +40,12 @@ func (a *App) FollowCopy(ctx context.Context, c id.Copy) error {
 		if err != nil {
 			return err
 		}
-		if row.SealedName == "" && catalog.WantsSeal(row.Kind, row.State, int(sealed)) {
+		var tiers policy.Tiers
+		if err := json.Unmarshal(row.Tiers, &tiers); err != nil {
+			return err
+		}
+		_, monthly := tiers.Get(policy.Monthly)
+		if row.SealedName == "" && catalog.WantsSeal(row.Kind, row.State, monthly, int(sealed)) {
 			return insertTask(ctx, tx, repo, c, dbq.TaskKindSealCopy)
 		}
 		return nil

@@ -11,7 +11,7 @@ import (
 )
 
 // The times of a repository's maintenance. Kopia gives the space of a deleted
-// snapshot back by the third full maintenance after it, each a day apart.
+// snapshot back by the fourth full maintenance after it, each a day apart.
 const (
 	maintainSoon  = 24 * time.Hour
 	maintainIdle  = 7 * 24 * time.Hour

@@ -61,8 +61,9 @@ func Apply(from State, verb Verb) (State, error) {
 func LocalMonth(t time.Time, zone *time.Location) string { return t.In(zone).Format("2006-01") }
 
 // WantsSeal tells whether a copy is to be written as a plain sealed file too:
-// the first good database copy of each local month, which is the one that
-// serves the policy's monthly rule.
-func WantsSeal(kind backup.Kind, state State, sealedInMonth int) bool {
-	return kind == backup.Database && state == Good && sealedInMonth == 0
+// a good database copy that serves the monthly rule, and the first one of a
+// local month, so that a site has one before its first monthly slot and under
+// a policy that has no such rule.
+func WantsSeal(kind backup.Kind, state State, monthly bool, sealedInMonth int) bool {
+	return kind == backup.Database && state == Good && (monthly || sealedInMonth == 0)
 }

@@ -43,21 +43,14 @@ func TestLocalMonth_IsTheSitesMonthNotOurs(t *testing.T) {
 	}
 }
 
-func TestWantsSeal_OnceAMonthAndOnlyGoodDatabaseCopies(t *testing.T) {
+func TestWantsSeal_TheMonthlyOneAndTheFirstOfAMonth(t *testing.T) {
 	t.Parallel()
-	if !catalog.WantsSeal(backup.Database, catalog.Good, 0) ||
-		catalog.WantsSeal(backup.Database, catalog.Good, 1) ||
-		catalog.WantsSeal(backup.Database, catalog.Incomplete, 0) ||
-		catalog.WantsSeal(backup.Data, catalog.Good, 0) {
-		t.Fatal("only a month's first good database copy is sealed")
+	if !catalog.WantsSeal(backup.Database, catalog.Good, false, 0) || !catalog.WantsSeal(backup.Database, catalog.Good, true, 1) {
+		t.Fatal("a monthly copy, and a month's first, are sealed")
 	}
-}
-
-func TestUsable_IsWhatARestoreMayRead(t *testing.T) {
-	t.Parallel()
-	for _, s := range catalog.States() {
-		if s.Usable() != (s == catalog.Good || s == catalog.Incomplete) {
-			t.Errorf("%s: usable %v", s, s.Usable())
-		}
+	if catalog.WantsSeal(backup.Database, catalog.Good, false, 1) ||
+		catalog.WantsSeal(backup.Database, catalog.Incomplete, true, 0) ||
+		catalog.WantsSeal(backup.Data, catalog.Good, true, 0) {
+		t.Fatal("only good database copies are sealed, once a month besides the monthly one")
 	}
 }
