@@ -41,6 +41,11 @@ test-go: build ## Run every Go test; a skipped test is a failure
 	@go build -o bin/testsum ./.ci/testsum
 	go test -json -vet=off -timeout 20m $(if $(RUN),-run '$(RUN)') $(or $(PKG),./...) | bin/testsum
 
+.PHONY: bench-policy
+bench-policy: ## Plan 100,000 sites, judge eight million copies, simulate five years (minutes; not part of check)
+	go test -run '^$$' -bench '^(BenchmarkSimulate_FiveYears|BenchmarkRetain_EightMillion)$$' -benchmem -timeout 20m ./internal/policy
+	go test -run '^$$' -bench '^BenchmarkPlan_' -benchtime 1x -timeout 20m ./internal/app
+
 .PHONY: vet
 vet: ## go vet
 	go vet ./...
