@@ -81,6 +81,7 @@ func galleryRuler() RulerProps {
 	dbLane := RulerLane{Kind: "Database copies", Stretches: []RulerStretch{
 		{ago(7), 1000, "any day"}, {ago(35), ago(7) - 4, "any Friday"}, {0, ago(35) - 4, "the 1st of a month"},
 	}}
+	dbLane.Gaps = []RulerStretch{{0, ago(35) - 4, "month-end gap, up to 31 days"}}
 	for i, t := range db {
 		dbLane.Marks = append(dbLane.Marks, RulerMark{At: at(t), Label: t.Format("Mon 2 Jan 2006 15:04"), Chosen: i == 4, Held: i == 8})
 	}

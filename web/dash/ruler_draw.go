@@ -35,6 +35,9 @@ func (p RulerProps) described() string {
 		if len(reach) > 0 {
 			s += "; from the oldest to now " + strings.Join(reach, ", ")
 		}
+		for _, g := range l.Gaps {
+			s += "; " + g.Label
+		}
 		if l.Cliff != nil {
 			s += "; " + l.Cliff.Label
 		}
@@ -95,6 +98,10 @@ func (t RulerTick) dx() string {
 
 func (s RulerStretch) width() string  { return percent(max(s.To-s.From, 2)) }
 func (s RulerStretch) middle() string { return percent((s.From + s.To) / 2) }
+
+// long says whether a gap is a whole stretch of sparse copies rather than a
+// hole between two: a line along it is calmer than a frame.
+func (s RulerStretch) long() bool { return s.To-s.From > 200 }
 
 // fits says whether the label can stand within the stretch on the narrowest
 // ruler: 760 pixels, a letter taking at most seven of them on average. What
