@@ -75,6 +75,7 @@ func (a *App) AddSite(ctx context.Context, who authz.Actor, n NewSite) (id.Site,
 type Fleet struct {
 	Sites []dbq.FleetPageRow
 	Total int64
+	Late  int64  // of all these sites, not of the page
 	Next  string // the name to go on after, "" at the end
 }
 
@@ -84,6 +85,7 @@ type FleetQuery struct {
 	Search string
 	After  string
 	Size   int32
+	Late   bool // only sites of which a kind is late, the latest first; no After
 }
 
 // ListFleet gives a page of sites with the age of their newest copies.
@@ -95,6 +97,15 @@ func (a *App) ListFleet(ctx context.Context, who authz.Actor, q FleetQuery) (Fle
 	err := a.do(ctx, who, authz.ViewFleet, q.Tenant, func(ctx context.Context, tx *store.Tx) error {
 		var err error
 		of := store.Optional(q.Tenant.UUID())
+		if f.Late, err = tx.CountLateSites(ctx, dbq.CountLateSitesParams{Now: tx.Now, TenantID: of}); err != nil {
+			return err
+		}
+		if f.Total, err = tx.CountSites(ctx, of); err != nil || q.Late {
+			if err == nil {
+				f.Sites, err = lateSites(ctx, tx, q)
+			}
+			return err
+		}
 		f.Sites, err = tx.FleetPage(ctx, dbq.FleetPageParams{TenantID: of, Search: clip(q.Search, 200), AfterName: q.After, PageSize: q.Size + 1})
 		if err != nil {
 			return err
@@ -103,10 +114,18 @@ func (a *App) ListFleet(ctx context.Context, who authz.Actor, q FleetQuery) (Fle
 			f.Sites = f.Sites[:q.Size]
 			f.Next = f.Sites[q.Size-1].Name
 		}
-		f.Total, err = tx.CountSites(ctx, of)
-		return err
+		return nil
 	})
 	return f, err
+}
+
+func lateSites(ctx context.Context, tx *store.Tx, q FleetQuery) ([]dbq.FleetPageRow, error) {
+	rows, err := tx.FleetLate(ctx, dbq.FleetLateParams{TenantID: store.Optional(q.Tenant.UUID()), Search: clip(q.Search, 200), Now: tx.Now, PageSize: q.Size})
+	out := make([]dbq.FleetPageRow, len(rows))
+	for i, r := range rows {
+		out[i] = dbq.FleetPageRow(r)
+	}
+	return out, err
 }
 
 // SiteView is everything of one site's page.

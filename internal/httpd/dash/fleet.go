@@ -24,7 +24,7 @@ import (
 
 const (
 	fleetAtOnce = 500  // rows asked for at once
-	fleetMost   = 5000 // rows that one page looks over to find the worst
+	fleetMost   = 2000 // rows by name that one page looks over, besides those that are late
 	fleetShown  = 100  // rows on one page
 )
 
@@ -63,6 +63,7 @@ func (n narrowing) href(change func(*narrowing)) string {
 const (
 	filterBad     = "attention"
 	filterRunning = "running"
+	filterLate    = "late"
 )
 
 // narrow reads the address. A customer's filter is an organisation's short
@@ -75,7 +76,7 @@ func narrow(r *http.Request, p app.Person) (narrowing, []id.Tenant, error) {
 	}
 	if isStaff(p) {
 		n.tenant = ""
-		if n.filter != "" && n.filter != filterBad && n.filter != filterRunning {
+		if n.filter != "" && n.filter != filterBad && n.filter != filterRunning && n.filter != filterLate {
 			return n, nil, errs.Field("filter", "%q is not one of the choices above the list", n.filter)
 		}
 		return n, scopes(p), nil
@@ -100,7 +101,7 @@ func (d *Door) fleet(_ http.ResponseWriter, r *http.Request, p app.Person) (temp
 	if err != nil {
 		return nil, err
 	}
-	rows, total, err := d.fleetRows(r.Context(), p, of, n.search)
+	found, err := d.fleetRows(r.Context(), p, of, n)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +110,8 @@ func (d *Door) fleet(_ http.ResponseWriter, r *http.Request, p app.Person) (temp
 		return nil, err
 	}
 	now := d.clock.Now()
-	sites := make([]ranked, 0, len(rows))
-	for _, row := range rows {
+	sites := make([]ranked, 0, len(found.Sites))
+	for _, row := range found.Sites {
 		sites = append(sites, rank(row, hosts, now))
 	}
 	slices.SortStableFunc(sites, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
@@ -121,37 +122,58 @@ func (d *Door) fleet(_ http.ResponseWriter, r *http.Request, p app.Person) (temp
 	if may(p, authz.ManageSites, id.Tenant{}) {
 		props.AddCommand = "holdfast site add learn.riverside.example --tenant riverside --host host-a --code /srv/riverside/moodle"
 	}
-	props.State, props.Sentence = fleetSentence(sites, total, n, isStaff(p), now)
-	props.Filters = fleetFilters(sites, n, p)
+	props.State, props.Sentence = fleetSentence(sites, found, n, isStaff(p), now)
+	props.Filters = fleetFilters(sites, found, n, p)
 	if n.filter == "" && !isStaff(p) {
 		props.Filter = n.tenant
 	}
 	sites = slices.DeleteFunc(sites, func(s ranked) bool {
-		return n.filter == filterBad && s.whole || n.filter == filterRunning && !s.running
+		return n.filter == filterBad && s.whole || n.filter == filterRunning && !s.running || n.filter == filterLate && !s.late
 	})
 	props.Sites, props.Pager = cut(sites, n)
 	return dash.Fleet(props), nil
 }
 
-// fleetRows gives every site in question, so that the worst can stand first.
-func (d *Door) fleetRows(ctx context.Context, p app.Person, of []id.Tenant, search string) (rows []dbq.FleetPageRow, total int64, err error) {
+// fleetRows gives the sites in question: those that are late, the latest
+// first, and then the others by name, so that the worst can stand first.
+func (d *Door) fleetRows(ctx context.Context, p app.Person, of []id.Tenant, n narrowing) (app.Fleet, error) {
+	var out app.Fleet
+	there := map[id.Site]bool{}
+	add := func(rows []dbq.FleetPageRow) {
+		for _, s := range rows {
+			if !there[s.ID] {
+				there[s.ID] = true
+				out.Sites = append(out.Sites, s)
+			}
+		}
+	}
 	for _, t := range of {
-		q := app.FleetQuery{Tenant: t, Search: search, Size: fleetAtOnce}
-		for {
+		late, err := d.app.ListFleet(ctx, p.Actor, app.FleetQuery{Tenant: t, Search: n.search, Size: fleetAtOnce, Late: true})
+		if err != nil {
+			return out, err
+		}
+		out.Late, out.Total = out.Late+late.Late, out.Total+late.Total
+		add(late.Sites)
+	}
+	for _, t := range of {
+		if n.filter == filterLate {
+			break
+		}
+		q := app.FleetQuery{Tenant: t, Search: n.search, Size: fleetAtOnce}
+		for looked := 0; looked < fleetMost; looked += fleetAtOnce {
 			f, err := d.app.ListFleet(ctx, p.Actor, q)
 			if err != nil {
-				return nil, 0, err
+				return out, err
 			}
-			rows = append(rows, f.Sites...)
-			if f.Next == "" || len(rows) >= fleetMost {
-				total += f.Total
+			add(f.Sites)
+			if f.Next == "" {
 				break
 			}
 			q.After = f.Next
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b dbq.FleetPageRow) int { return strings.Compare(a.Name, b.Name) })
-	return rows, total, nil
+	slices.SortStableFunc(out.Sites, func(a, b dbq.FleetPageRow) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
 }
 
 // ranked is a site's row with its place among the others.
@@ -161,6 +183,7 @@ type ranked struct {
 	rank    int // 0 is the worst
 	whole   bool
 	running bool
+	late    bool
 	newest  time.Time
 }
 
@@ -174,8 +197,10 @@ func rank(s dbq.FleetPageRow, hosts map[id.Host]string, now time.Time) ranked {
 	row := dash.SiteRow{Href: sitePath(s.ID), Name: s.Name, Tenant: s.TenantName, Host: host, Release: release(readFacts(s.Facts))}
 	row.Database = freshness(s, backup.Database, s.DatabaseAt, s.DatabaseState, now)
 	row.Data = freshness(s, backup.Data, s.DataAt, s.DataState, now)
+	stopped(s, &row)
 	out := ranked{row: row, id: s.ID.String(), rank: min(ranks[row.Database.State], ranks[row.Data.State]), running: s.OpenKind != ""}
 	out.whole = out.rank == ranks[ui.Good]
+	out.late = lateSince(s.DatabaseLateAt, now) || lateSince(s.DataLateAt, now)
 	out.newest = s.DataAt
 	if s.DatabaseAt.Before(s.DataAt) {
 		out.newest = s.DatabaseAt // the older of the two kinds is what is at stake
@@ -185,9 +210,15 @@ func rank(s dbq.FleetPageRow, hosts map[id.Host]string, now time.Time) ranked {
 
 func freshness(s dbq.FleetPageRow, kind backup.Kind, at time.Time, state string, now time.Time) dash.Freshness {
 	f := dash.Freshness{State: ui.Good, Age: when(now, at, time.UTC)}
+	lateAt := s.DatabaseLateAt
+	if kind == backup.Data {
+		lateAt = s.DataLateAt
+	}
 	switch {
 	case s.FailedKind == string(kind):
 		f.State, f.Note = ui.Failed, words.Stop(words.Capital(s.FailedError))
+	case lateSince(lateAt, now):
+		f.State, f.Note = ui.Late, "late for "+words.Span(now.Sub(*lateAt))
 	case state == "":
 		f.State = ui.None
 	case state == "incomplete":
@@ -202,6 +233,23 @@ func freshness(s dbq.FleetPageRow, kind backup.Kind, at time.Time, state string,
 		f.Note = "the next one waits for its host"
 	}
 	return f
+}
+
+// lateSince tells whether a kind is late, by its schedule.
+func lateSince(at *time.Time, now time.Time) bool { return at != nil && !at.After(now) }
+
+// stopped says what a person stopped at the site.
+func stopped(s dbq.FleetPageRow, row *dash.SiteRow) {
+	var said []string
+	if s.State == dbq.SiteStateSuspended {
+		said = append(said, "suspended: no copy is taken")
+	}
+	if s.Held {
+		said = append(said, "legal hold: nothing is deleted")
+	}
+	if len(said) > 0 {
+		row.Database.Note = strings.TrimPrefix(row.Database.Note+"; "+strings.Join(said, "; "), "; ")
+	}
 }
 
 func sitePath(site id.Site) string { return dash.SitesPath + "/" + site.String() }
@@ -238,7 +286,7 @@ func cut(sites []ranked, n narrowing) ([]dash.SiteRow, ui.Pager) {
 
 // fleetFilters are the choices above the list: how sites stand, for staff; the
 // organisations, for a customer of several.
-func fleetFilters(sites []ranked, n narrowing, p app.Person) []ui.Choice {
+func fleetFilters(sites []ranked, found app.Fleet, n narrowing, p app.Person) []ui.Choice {
 	if !isStaff(p) {
 		if len(p.Tenants) < 2 {
 			return nil
@@ -263,84 +311,18 @@ func fleetFilters(sites []ranked, n narrowing, p app.Person) []ui.Choice {
 		href := n.href(func(x *narrowing) { x.filter, x.after = value, "" })
 		return ui.Choice{Value: value, Label: label, Href: href, Count: words.Count(count), Selected: n.filter == value}
 	}
-	return []ui.Choice{choice("", "All", int64(len(sites))), choice(filterBad, "Not good", bad), choice(filterRunning, "Running now", running)}
-}
-
-// fleetSentence is what the reader came for: is anything at risk?
-func fleetSentence(sites []ranked, total int64, n narrowing, staff bool, now time.Time) (ui.State, []ui.Phrase) {
-	all := int64(len(sites))
-	if all == 0 {
-		return ui.None, nil
-	}
-	var whole int64
-	oldest := now
-	worst := ui.Good
-	for _, s := range sites {
-		if s.whole {
-			whole++
-		}
-		if s.newest.Before(oldest) {
-			oldest = s.newest
-		}
-		for state, r := range ranks {
-			if r == s.rank && r < ranks[worst] {
-				worst = state
+	late := found.Late
+	if n.search != "" {
+		late = 0
+		for _, s := range sites {
+			if s.late {
+				late++
 			}
 		}
 	}
-	found := ""
-	if n.search != "" {
-		found = " found"
+	all := []ui.Choice{choice("", "All", int64(len(sites))), choice(filterBad, "Not good", bad), choice(filterLate, "Late", late), choice(filterRunning, "Running now", running)}
+	if n.filter == filterLate { // only these were looked at
+		all[0].Count, all[1].Count, all[3].Count = "", "", ""
 	}
-	if whole == all {
-		return ui.Good, wholeSentence(all, found, words.AtMost(now.Sub(oldest)), staff)
-	}
-	if all == 1 {
-		return worst, oneSentence(worst, found, staff)
-	}
-	out := ui.Say(ui.Strong(words.Count(whole)+" of "+words.Many(all, "site", "sites")), ui.Text(found+" "+have(whole)+" good copies of both kinds. "))
-	rest, are := all-whole, " need you: they are first in the list."
-	if rest == 1 {
-		are = " needs you: it is first in the list."
-	}
-	if !staff || worst == ui.None {
-		are = " still lack one: they are first in the list."
-		if rest == 1 {
-			are = " still lacks one: it is first in the list."
-		}
-	}
-	out = append(out, ui.Strong(words.Count(rest)), ui.Text(are))
-	if all < total && n.search == "" {
-		out = append(out, ui.Text(" These are the first "+words.Count(all)+" of "+words.Count(total)+" by name; search for the others."))
-	}
-	return worst, out
-}
-
-// oneSentence is about a single site that is not whole.
-func oneSentence(worst ui.State, found string, staff bool) []ui.Phrase {
-	which := "Your site"
-	if staff || found != "" {
-		which = "The one site" + found
-	}
-	if worst == ui.None {
-		return ui.Say(ui.Text(which + " does not have good copies of both kinds yet."))
-	}
-	return ui.Say(ui.Text(which + " needs a look: it does not have good copies of both kinds."))
-}
-
-func have(n int64) string {
-	if n == 1 {
-		return "has"
-	}
-	return "have"
-}
-
-func wholeSentence(all int64, found, old string, staff bool) []ui.Phrase {
-	switch {
-	case all == 1 && !staff:
-		return ui.Say(ui.Text("Your site has good copies of both kinds, none older than "), ui.Strong(old), ui.Text("."))
-	case all == 1:
-		return ui.Say(ui.Text("The one site"+found+" has good copies of both kinds, none older than "), ui.Strong(old), ui.Text("."))
-	}
-	return ui.Say(ui.Text("All "), ui.Strong(words.Many(all, "site", "sites")), ui.Text(found+" have good copies of both kinds, the newest of none older than "), ui.Strong(old), ui.Text("."))
+	return all
 }

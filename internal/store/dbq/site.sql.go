@@ -15,6 +15,23 @@ import (
 	"holdfast/internal/id"
 )
 
+const countLateSites = `-- name: CountLateSites :one
+SELECT count(DISTINCT d.site_id) FROM schedule d
+WHERE d.overdue_at <= $1::timestamptz AND ($2::uuid IS NULL OR d.tenant_id = $2::uuid)
+`
+
+type CountLateSitesParams struct {
+	Now      time.Time
+	TenantID pgtype.UUID
+}
+
+func (q *Queries) CountLateSites(ctx context.Context, arg CountLateSitesParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countLateSites, arg.Now, arg.TenantID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countSites = `-- name: CountSites :one
 SELECT count(*) FROM site s WHERE s.state <> 'removed' AND ($1::uuid IS NULL OR s.tenant_id = $1::uuid)
 `
@@ -68,21 +85,125 @@ func (q *Queries) DestinationByName(ctx context.Context, name string) (Destinati
 	return i, err
 }
 
+const fleetLate = `-- name: FleetLate :many
+SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.host_id, t.name AS tenant_name,
+  coalesce(db.taken_at, 'epoch')::timestamptz AS database_at, coalesce(db.state::text, '')::text AS database_state,
+  coalesce(fs.taken_at, 'epoch')::timestamptz AS data_at, coalesce(fs.state::text, '')::text AS data_state,
+  coalesce(open_run.kind::text, '')::text AS open_kind, coalesce(open_run.state::text, '')::text AS open_state, coalesce(open_run.progress, '{}')::jsonb AS open_progress,
+  coalesce(bad.kind::text, '')::text AS failed_kind, coalesce(bad.error, '')::text AS failed_error,
+  dbs.overdue_at AS database_late_at, fss.overdue_at AS data_late_at, (s.legal_hold <> '')::bool AS held
+FROM (SELECT d.tenant_id, d.site_id, min(d.overdue_at) AS since FROM schedule d WHERE d.overdue_at <= $1::timestamptz
+    AND ($2::uuid IS NULL OR d.tenant_id = $2::uuid)
+    AND ($3::text = '' OR EXISTS (SELECT 1 FROM site s JOIN tenant t ON t.id = s.tenant_id WHERE s.tenant_id = d.tenant_id AND s.id = d.site_id AND ($3::text = '' OR strpos(lower(s.name), lower($3::text)) > 0 OR strpos(lower(t.name), lower($3::text)) > 0)))
+  GROUP BY d.tenant_id, d.site_id ORDER BY since, d.site_id LIMIT $4) late
+JOIN site s ON s.tenant_id = late.tenant_id AND s.id = late.site_id AND s.state <> 'removed'
+JOIN tenant t ON t.id = s.tenant_id
+LEFT JOIN schedule dbs ON dbs.tenant_id = s.tenant_id AND dbs.site_id = s.id AND dbs.kind = 'database'
+LEFT JOIN schedule fss ON fss.tenant_id = s.tenant_id AND fss.site_id = s.id AND fss.kind = 'data'
+LEFT JOIN LATERAL (SELECT c.taken_at, c.state FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.kind = 'database' AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at DESC LIMIT 1) db ON true
+LEFT JOIN LATERAL (SELECT c.taken_at, c.state FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.kind = 'data' AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at DESC LIMIT 1) fs ON true
+LEFT JOIN LATERAL (SELECT r.kind, r.state, r.progress FROM run r WHERE r.tenant_id = s.tenant_id AND r.site_id = s.id AND r.state IN ('planned', 'queued', 'leased') ORDER BY r.state DESC LIMIT 1) open_run ON true
+LEFT JOIN LATERAL (
+  SELECT l.kind, l.error FROM (VALUES ('database'::backup_kind, dbs.failures), ('data'::backup_kind, fss.failures)) AS k (kind, failures)
+    CROSS JOIN LATERAL (SELECT r.kind, r.state, r.error FROM run r
+      WHERE r.tenant_id = s.tenant_id AND r.site_id = s.id AND r.kind = k.kind AND r.state IN ('good', 'incomplete', 'failed') ORDER BY r.created_at DESC LIMIT 1) l
+  WHERE k.failures > 0 AND l.state = 'failed' LIMIT 1) bad ON true
+ORDER BY late.since, s.id
+`
+
+type FleetLateParams struct {
+	Now      time.Time
+	TenantID pgtype.UUID
+	Search   string
+	PageSize int32
+}
+
+type FleetLateRow struct {
+	TenantID       id.Tenant
+	ID             id.Site
+	Name           string
+	State          SiteState
+	Facts          json.RawMessage
+	HostID         id.Host
+	TenantName     string
+	DatabaseAt     time.Time
+	DatabaseState  string
+	DataAt         time.Time
+	DataState      string
+	OpenKind       string
+	OpenState      string
+	OpenProgress   json.RawMessage
+	FailedKind     string
+	FailedError    string
+	DatabaseLateAt *time.Time
+	DataLateAt     *time.Time
+	Held           bool
+}
+
+func (q *Queries) FleetLate(ctx context.Context, arg FleetLateParams) ([]FleetLateRow, error) {
+	rows, err := q.db.Query(ctx, fleetLate,
+		arg.Now,
+		arg.TenantID,
+		arg.Search,
+		arg.PageSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FleetLateRow{}
+	for rows.Next() {
+		var i FleetLateRow
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.Name,
+			&i.State,
+			&i.Facts,
+			&i.HostID,
+			&i.TenantName,
+			&i.DatabaseAt,
+			&i.DatabaseState,
+			&i.DataAt,
+			&i.DataState,
+			&i.OpenKind,
+			&i.OpenState,
+			&i.OpenProgress,
+			&i.FailedKind,
+			&i.FailedError,
+			&i.DatabaseLateAt,
+			&i.DataLateAt,
+			&i.Held,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const fleetPage = `-- name: FleetPage :many
 SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.host_id, t.name AS tenant_name,
   coalesce(db.taken_at, 'epoch')::timestamptz AS database_at, coalesce(db.state::text, '')::text AS database_state,
   coalesce(fs.taken_at, 'epoch')::timestamptz AS data_at, coalesce(fs.state::text, '')::text AS data_state,
   coalesce(open_run.kind::text, '')::text AS open_kind, coalesce(open_run.state::text, '')::text AS open_state, coalesce(open_run.progress, '{}')::jsonb AS open_progress,
-  coalesce(bad.kind::text, '')::text AS failed_kind, coalesce(bad.error, '')::text AS failed_error
+  coalesce(bad.kind::text, '')::text AS failed_kind, coalesce(bad.error, '')::text AS failed_error,
+  dbs.overdue_at AS database_late_at, fss.overdue_at AS data_late_at, (s.legal_hold <> '')::bool AS held
 FROM site s
 JOIN tenant t ON t.id = s.tenant_id
+LEFT JOIN schedule dbs ON dbs.tenant_id = s.tenant_id AND dbs.site_id = s.id AND dbs.kind = 'database'
+LEFT JOIN schedule fss ON fss.tenant_id = s.tenant_id AND fss.site_id = s.id AND fss.kind = 'data'
 LEFT JOIN LATERAL (SELECT c.taken_at, c.state FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.kind = 'database' AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at DESC LIMIT 1) db ON true
 LEFT JOIN LATERAL (SELECT c.taken_at, c.state FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.kind = 'data' AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at DESC LIMIT 1) fs ON true
 LEFT JOIN LATERAL (SELECT r.kind, r.state, r.progress FROM run r WHERE r.tenant_id = s.tenant_id AND r.site_id = s.id AND r.state IN ('planned', 'queued', 'leased') ORDER BY r.state DESC LIMIT 1) open_run ON true
 LEFT JOIN LATERAL (
-  SELECT l.kind, l.error FROM (SELECT DISTINCT ON (r.kind) r.kind, r.state, r.error FROM run r
-    WHERE r.tenant_id = s.tenant_id AND r.site_id = s.id AND r.state IN ('good', 'incomplete', 'failed') ORDER BY r.kind, r.created_at DESC) l
-  WHERE l.state = 'failed' LIMIT 1) bad ON true
+  SELECT l.kind, l.error FROM (VALUES ('database'::backup_kind, dbs.failures), ('data'::backup_kind, fss.failures)) AS k (kind, failures)
+    CROSS JOIN LATERAL (SELECT r.kind, r.state, r.error FROM run r
+      WHERE r.tenant_id = s.tenant_id AND r.site_id = s.id AND r.kind = k.kind AND r.state IN ('good', 'incomplete', 'failed') ORDER BY r.created_at DESC LIMIT 1) l
+  WHERE k.failures > 0 AND l.state = 'failed' LIMIT 1) bad ON true
 WHERE s.state <> 'removed'
   AND ($1::uuid IS NULL OR s.tenant_id = $1::uuid)
   AND ($2::text = '' OR strpos(lower(s.name), lower($2::text)) > 0 OR strpos(lower(t.name), lower($2::text)) > 0)
@@ -99,22 +220,25 @@ type FleetPageParams struct {
 }
 
 type FleetPageRow struct {
-	TenantID      id.Tenant
-	ID            id.Site
-	Name          string
-	State         SiteState
-	Facts         json.RawMessage
-	HostID        id.Host
-	TenantName    string
-	DatabaseAt    time.Time
-	DatabaseState string
-	DataAt        time.Time
-	DataState     string
-	OpenKind      string
-	OpenState     string
-	OpenProgress  json.RawMessage
-	FailedKind    string
-	FailedError   string
+	TenantID       id.Tenant
+	ID             id.Site
+	Name           string
+	State          SiteState
+	Facts          json.RawMessage
+	HostID         id.Host
+	TenantName     string
+	DatabaseAt     time.Time
+	DatabaseState  string
+	DataAt         time.Time
+	DataState      string
+	OpenKind       string
+	OpenState      string
+	OpenProgress   json.RawMessage
+	FailedKind     string
+	FailedError    string
+	DatabaseLateAt *time.Time
+	DataLateAt     *time.Time
+	Held           bool
 }
 
 func (q *Queries) FleetPage(ctx context.Context, arg FleetPageParams) ([]FleetPageRow, error) {
@@ -148,6 +272,9 @@ func (q *Queries) FleetPage(ctx context.Context, arg FleetPageParams) ([]FleetPa
 			&i.OpenProgress,
 			&i.FailedKind,
 			&i.FailedError,
+			&i.DatabaseLateAt,
+			&i.DataLateAt,
+			&i.Held,
 		); err != nil {
 			return nil, err
 		}
