@@ -114,7 +114,7 @@ func Items(all []Keeping) []catalog.Item {
 type Overdue = dbq.ListOverdueRow
 
 // ListOverdue gives what is late now, the latest first, and how many there
-// are. None is every tenant's, which is staff's.
+// are. None is every tenant's, which is staff's; of one tenant no hosts are named.
 func (a *App) ListOverdue(ctx context.Context, who authz.Actor, of id.Tenant, size int32) (rows []Overdue, total int64, err error) {
 	if size < 1 || size > 1000 {
 		return nil, 0, errs.Field("size", "%d must be from 1 to 1000", size)
@@ -123,10 +123,22 @@ func (a *App) ListOverdue(ctx context.Context, who authz.Actor, of id.Tenant, si
 		if total, err = tx.CountOverdue(ctx, dbq.CountOverdueParams{Now: tx.Now, TenantID: store.Optional(of.UUID())}); err != nil {
 			return err
 		}
-		rows, err = tx.ListOverdue(ctx, dbq.ListOverdueParams{Now: tx.Now, TenantID: store.Optional(of.UUID()), PageSize: size})
+		rows, err = listOverdue(ctx, tx, of, size)
 		return err
 	})
 	return rows, total, err
+}
+
+func listOverdue(ctx context.Context, tx *store.Tx, of id.Tenant, size int32) ([]Overdue, error) {
+	if of.IsZero() {
+		return tx.ListOverdue(ctx, dbq.ListOverdueParams{Now: tx.Now, PageSize: size})
+	}
+	rows, err := tx.ListOverdueOfTenant(ctx, dbq.ListOverdueOfTenantParams{Now: tx.Now, TenantID: of, PageSize: size})
+	out := make([]Overdue, len(rows))
+	for i, r := range rows {
+		out[i] = Overdue(r)
+	}
+	return out, err
 }
 
 // SuspendSite stops the backups of a site, or resumes them. What is owed when

@@ -82,9 +82,10 @@ var house = map[string][]string{
 	"internal/httpd/mw":        with(ground, "web/ui", "internal/httpd/words"),
 	"internal/httpd/dash":      with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/identity", "internal/agentproto", "internal/httpd/mw", "internal/httpd/words", "web/dash", "web/ui", "web/static")...),
 	"internal/httpd/agentdoor": with(ground, rows, "internal/app", "internal/agentproto", "internal/httpd/mw"),
+	"internal/httpd/api":       with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/httpd/mw")...),
 	// The programs.
 	"internal/serve": with(ground, "internal/app", "internal/worker", "internal/keeper", "internal/store", "internal/embedpg", "internal/seal",
-		"internal/selfcert", "internal/vault", "internal/mail", "internal/identity", "internal/httpd/dash", "internal/httpd/agentdoor"),
+		"internal/selfcert", "internal/vault", "internal/mail", "internal/identity", "internal/httpd/dash", "internal/httpd/agentdoor", "internal/httpd/api"),
 	"internal/agent":     with(ground, "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb"),
 	"cmd/holdfast":       anyOf,
 	"cmd/holdfast-agent": with(ground, "internal/agent", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb"),
@@ -109,6 +110,7 @@ var outsiders = map[string][]string{
 	"github.com/wneessen/go-mail":             {"internal/mail"},
 	"github.com/go-webauthn/webauthn":         {"internal/app"},
 	"github.com/coreos/go-oidc":               {"internal/httpd/dash"},
+	"github.com/danielgtaylor/huma":           {"internal/httpd/api"},
 	"rsc.io/qr":                               {"internal/httpd/dash"},
 	"github.com/riverqueue/river/riverdriver": {"internal/store", "internal/worker"},
 }

@@ -18,6 +18,7 @@ import (
 	"holdfast/internal/clock"
 	"holdfast/internal/errs"
 	"holdfast/internal/httpd/agentdoor"
+	"holdfast/internal/httpd/api"
 	"holdfast/internal/httpd/dash"
 	"holdfast/internal/keeper"
 	"holdfast/internal/selfcert"
@@ -161,9 +162,9 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 		BaseContext: func(net.Listener) context.Context { return work }, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 	s.web = &http.Server{
-		Handler: dash.New(dash.Config{
+		Handler: besideAPI(api.New(api.Config{App: s.App, Logger: c.Logger, Clock: clock.System{}}), dash.New(dash.Config{
 			App: s.App, Logger: c.Logger, Clock: clock.System{}, SecureCookies: c.SecureCookies, Runs: h.runs, Version: c.Version,
-		}),
+		})),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BaseContext: func(net.Listener) context.Context { return work },
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
