@@ -123,7 +123,7 @@ WHERE m.tenant_id = sqlc.arg(tenant_id) ORDER BY a.email LIMIT 500;
 
 -- name: StaffAccounts :many
 SELECT a.id, a.email, a.name, a.staff_role, a.disabled_at, a.created_at,
-  EXISTS (SELECT 1 FROM account_totp t WHERE t.account_id = a.id AND t.confirmed_at IS NOT NULL) OR EXISTS (SELECT 1 FROM passkey p WHERE p.account_id = a.id) AS second_factor
+  (EXISTS (SELECT 1 FROM account_totp t WHERE t.account_id = a.id AND t.confirmed_at IS NOT NULL) OR EXISTS (SELECT 1 FROM passkey p WHERE p.account_id = a.id))::boolean AS second_factor
 FROM account a WHERE a.staff_role IS NOT NULL ORDER BY a.disabled_at IS NOT NULL, a.email LIMIT 500;
 
 -- name: DeleteMember :execrows

@@ -119,3 +119,55 @@ type CodesProps struct {
 	Codes   []string
 	Onward  string
 }
+
+// PeopleSection is the page of people in the navigation.
+const PeopleSection Section = "people"
+
+// PeopleProps are those of People: the staff, or one organisation's.
+type PeopleProps struct {
+	Page
+	Title       string
+	Tenant      string      // the organisation's short name; "" for the staff
+	Search      bool        // staff look up an organisation
+	Choices     []ui.Choice // of several organisations of one's own
+	People      []PersonRow
+	Factors     bool // rows tell of second factors
+	Invitations []InvitationRow
+	Invite      *InviteForm // nil for who may not
+	Undelivered []MailRow
+}
+
+// PersonRow is somebody who may sign in.
+type PersonRow struct {
+	Name, Email, Role string
+	You, Disabled     bool
+	Second            string // "set up" or "none"
+	SecondState       ui.State
+	Acts              []PersonAct
+}
+
+// PersonAct is a button beside a person.
+type PersonAct struct{ Action, Label string }
+
+// InvitationRow is an invitation that was not accepted yet.
+type InvitationRow struct {
+	Email, Role string
+	Made, Ends  ui.When
+	Over        bool
+	Revocation  string // POST; empty for who may not
+}
+
+// InviteForm invites somebody by mail. With Command set no mail is set up, and
+// that command makes a link to hand over.
+type InviteForm struct {
+	Roles          []ui.Choice
+	Email, Problem string
+	Command        string
+}
+
+// MailRow is a mail that was not delivered.
+type MailRow struct {
+	To, What, Error string
+	At              ui.When
+	Tries           int
+}

@@ -2,6 +2,8 @@ package dash
 
 import (
 	"strings"
+
+	"holdfast/web/ui"
 )
 
 // identitySamples are the pages of signing in and of one's own account.
@@ -22,6 +24,9 @@ func identitySamples() []sample {
 		{"password", ChangePassword(PasswordProps{Page: staff(NoSection), Email: "ada@brightside.example", Error: "Password: is among those that are guessed first; take a few words that do not belong together."})},
 		{"enrol", Enrol(EnrolProps{Page: staff(NoSection), QR: "M4 4h7v1h-7z", QRSize: "41", Secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Account: "ada@brightside.example"})},
 		{"enrol-must", Enrol(EnrolProps{Must: true, QR: "M4 4h7v1h-7z", QRSize: "41", Secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Account: longName + "@x.example", Error: "Code: is not the one that the authenticator shows now.", AddKey: offer})},
+		{"people", People(peopleStaff())},
+		{"people-tenant", People(peopleTenant())},
+		{"people-empty", People(PeopleProps{Page: staff(PeopleSection), Title: "People of hillcrest", Tenant: "hillcrest", Search: true})},
 		{"codes", RecoveryCodes(CodesProps{Codes: strings.Fields(strings.Repeat("k3mf-9wq2-hx7p ", 10)), Onward: AccountPath})},
 	}
 }
@@ -37,5 +42,29 @@ func accountFull() AccountProps {
 			{Device: "Safari on an iPhone", Address: "2001:db8:1234:5678::/64", SignedIn: seen, Seen: seen, End: "/account/sessions/2/end"},
 		},
 		Others: true,
+	}
+}
+
+func peopleStaff() PeopleProps {
+	seen := at("2 h ago", "21 Nov 2026 16:00:04 CET")
+	acts := []PersonAct{{"/people/1/factor-reset", "Reset factors"}, {"/people/1/disabling", "Disable"}}
+	return PeopleProps{
+		Page: staff(PeopleSection), Title: "Staff", Search: true, Factors: true,
+		People: []PersonRow{
+			{Name: "Ada Brandt", Email: "ada@brightside.example", Role: "owner", You: true, Second: "set up", SecondState: ui.Good},
+			{Name: hostile, Email: longName + "@x.example", Role: "operator", Second: "none", SecondState: ui.Late, Acts: acts},
+			{Name: rtlName, Email: "gone@brightside.example", Role: "support", Disabled: true, Second: "none", SecondState: ui.None, Acts: acts[1:]},
+		},
+		Invitations: []InvitationRow{{Email: "new@brightside.example", Role: "auditor", Made: seen, Ends: seen, Revocation: "/people/invitations/1/revocation"}, {Email: longName + "@x.example", Role: "support", Made: seen, Ends: seen, Over: true, Revocation: "/people/invitations/2/revocation"}},
+		Invite:      &InviteForm{Roles: []ui.Choice{{Value: "owner", Label: "owner"}, {Value: "auditor", Label: "auditor", Selected: true}}, Email: "new@brightside", Problem: "Email: new@brightside has an account already; staff need an address of their own."},
+		Undelivered: []MailRow{{To: longName + "@x.example", What: "invitation", Error: "the mail server refuses this letter for good (550): 550 5.1.1 no such user " + hostile, At: seen, Tries: 1}},
+	}
+}
+
+func peopleTenant() PeopleProps {
+	return PeopleProps{
+		Page: customer(PeopleSection), Title: "People of Riverside Academy", Tenant: "riverside", Choices: []ui.Choice{{Label: "Riverside Academy", Href: "/people?tenant=riverside", Selected: true}, {Label: "Hillcrest", Href: "/people?tenant=hillcrest"}},
+		People: []PersonRow{{Name: "Jo Okafor", Email: "jo@riverside.example", Role: "admin", You: true}, {Name: "Lee", Email: "lee@riverside.example", Role: "viewer", Acts: []PersonAct{{"/people/1/removal", "Remove"}}}},
+		Invite: &InviteForm{Command: "holdfast user invite ADDRESS --role member --tenant riverside"},
 	}
 }

@@ -22,9 +22,9 @@ func may(p app.Person, action authz.Action, of id.Tenant) bool {
 // frame is what surrounds every page of the person.
 func (d *Door) frame(p app.Person, section dash.Section) dash.Page {
 	if isStaff(p) {
-		return dash.Page{Nav: dash.StaffNav(section), Who: p.Name, Org: "Staff"}
+		return dash.Page{Nav: withPeople(p, section, dash.StaffNav(section)), Who: p.Name, Org: "Staff"}
 	}
-	f := dash.Page{Nav: dash.CustomerNav(section), Who: p.Name, Top: true}
+	f := dash.Page{Nav: withPeople(p, section, dash.CustomerNav(section)), Who: p.Name, Top: true}
 	switch n := len(p.Tenants); n {
 	case 0:
 		f.Org = "No organisation"
@@ -34,6 +34,14 @@ func (d *Door) frame(p app.Person, section dash.Section) dash.Page {
 		f.Org = p.Tenants[0].Name + " and more"
 	}
 	return f
+}
+
+// withPeople adds the page of people for those who may see it.
+func withPeople(p app.Person, section dash.Section, nav []ui.NavItem) []ui.NavItem {
+	if !seesPeople(p) {
+		return nav
+	}
+	return append(nav, ui.NavItem{Label: "People", Href: dash.PeoplePath, Current: section == dash.PeopleSection, Break: isStaff(p)})
 }
 
 // page is frame with the answer to what was just done, which is said once.

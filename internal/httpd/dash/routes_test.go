@@ -27,7 +27,12 @@ func at(p string) func(*house) string { return func(*house) string { return p } 
 // Order of the columns: nobody, stranger, viewer, member, admin; owner,
 // operator, support, billing, auditor.
 func routeTable() []row {
+	return append(policyTable(), houseTable()...)
+}
+
+func houseTable() []row {
 	const run = "/runs/{id:[0-9a-f-]{36}}/cancellation"
+	const none = "0190b3a0-7c1e-7d2a-9c3b-0123456789ab"
 	site := func(h *house) string { return "/sites/" + h.site.String() }
 	return []row{
 		{"GET /healthz", at("/healthz"), nil, []int{200, 200, 200, 200, 200, 200, 200, 200, 200, 200}, false},
@@ -71,6 +76,23 @@ func routeTable() []row {
 		{"POST /account/second-factor", at("/account/second-factor"), []string{"code", "x"}, []int{303, 422, 422, 422, 422, 422, 422, 422, 422, 422}, true},
 		{"POST /account/second-factor/removal", at("/account/second-factor/removal"), nil, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, true},
 		{"POST /account/recovery-codes", at("/account/recovery-codes"), nil, []int{303, 409, 409, 409, 409, 409, 409, 409, 409, 409}, true},
+		{"GET /sign-in/link", at("/sign-in/link"), nil, []int{200, 200, 200, 200, 200, 200, 200, 200, 200, 200}, false},
+		{"POST /sign-in/link", at("/sign-in/link"), []string{"email", "x"}, []int{400, 400, 400, 400, 400, 400, 400, 400, 400, 400}, false},
+		{"GET /sign-in/link/{token}", at("/sign-in/link/none"), nil, []int{404, 404, 404, 404, 404, 404, 404, 404, 404, 404}, false},
+		{"POST /sign-in/link/{token}", at("/sign-in/link/none"), nil, []int{404, 404, 404, 404, 404, 404, 404, 404, 404, 404}, false},
+		{"GET /sign-in/reset", at("/sign-in/reset"), nil, []int{200, 200, 200, 200, 200, 200, 200, 200, 200, 200}, false},
+		{"POST /sign-in/reset", at("/sign-in/reset"), []string{"email", "x"}, []int{400, 400, 400, 400, 400, 400, 400, 400, 400, 400}, false},
+		{"GET /sign-in/reset/{token}", at("/sign-in/reset/none"), nil, []int{404, 404, 404, 404, 404, 404, 404, 404, 404, 404}, false},
+		{"POST /sign-in/reset/{token}", at("/sign-in/reset/none"), nil, []int{404, 404, 404, 404, 404, 404, 404, 404, 404, 404}, false},
+		{"GET /invitation/{token}", at("/invitation/none"), nil, []int{404, 404, 404, 404, 404, 404, 404, 404, 404, 404}, false},
+		{"POST /invitation/{token}", at("/invitation/none"), nil, []int{404, 404, 404, 404, 404, 404, 404, 404, 404, 404}, false},
+		{"GET /people", at("/people?tenant=own"), nil, []int{303, 404, 404, 404, 200, 200, 200, 200, 200, 200}, true},
+		{"POST /people/invitations", at("/people/invitations"), []string{"tenant", "own", "email", "x"}, []int{303, 404, 404, 404, 400, 400, 400, 400, 400, 400}, true},
+		{"POST /people/invitations/{id:[0-9a-f-]{36}}/revocation", at("/people/invitations/" + none + "/revocation"), nil, []int{303, 404, 404, 404, 404, 404, 404, 404, 404, 404}, true},
+		{"POST /people/{id:[0-9a-f-]{36}}/removal", at("/people/" + none + "/removal"), []string{"tenant", "own"}, []int{303, 404, 404, 404, 404, 404, 404, 404, 404, 404}, true},
+		{"POST /people/{id:[0-9a-f-]{36}}/disabling", at("/people/" + none + "/disabling"), nil, []int{303, 403, 403, 403, 403, 409, 403, 403, 403, 403}, true},
+		{"POST /people/{id:[0-9a-f-]{36}}/enabling", at("/people/" + none + "/enabling"), nil, []int{303, 403, 403, 403, 403, 409, 403, 403, 403, 403}, true},
+		{"POST /people/{id:[0-9a-f-]{36}}/factor-reset", at("/people/" + none + "/factor-reset"), nil, []int{303, 403, 403, 403, 403, 404, 403, 403, 403, 403}, true},
 		{"POST /sign-out", at("/sign-out"), nil, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, false}, // the last: it ends the sessions
 	}
 }

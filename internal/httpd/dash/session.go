@@ -43,7 +43,10 @@ const (
 	triesPerAddress = 30
 	triesPerAccount = 10
 	triesKeys       = 10_000
-	signInsAtOnce   = 4 // each takes 19 MiB to check
+	mailsWindow     = 15 * time.Minute
+	mailsPerAddress = 10 // mails that one network may ask for
+	mailsPerPerson  = 3  // mails that may be asked for to one address
+	signInsAtOnce   = 4  // each takes 19 MiB to check
 )
 
 func (d *Door) newSessions(secure bool) *scs.SessionManager {
@@ -128,6 +131,7 @@ func local(next string) string {
 // guard slows down those who guess passwords.
 type guard struct {
 	byAddress, byAccount *mw.Limiter
+	mailsFor, mailsTo    *mw.Limiter
 	atOnce               chan struct{}
 	proxies              []netip.Prefix
 }
@@ -137,8 +141,26 @@ func newGuard(c clock.Clock, proxies []netip.Prefix) *guard {
 		proxies:   proxies,
 		byAddress: mw.NewLimiter(c, triesPerAddress, triesWindow, triesKeys),
 		byAccount: mw.NewLimiter(c, triesPerAccount, triesWindow, triesKeys),
+		mailsFor:  mw.NewLimiter(c, mailsPerAddress, mailsWindow, triesKeys),
+		mailsTo:   mw.NewLimiter(c, mailsPerPerson, mailsWindow, triesKeys),
 		atOnce:    make(chan struct{}, signInsAtOnce),
 	}
+}
+
+// mayMail counts a mail that somebody asks for, whoever it is for.
+func (g *guard) mayMail(r *http.Request, email string) error {
+	address := mw.Address(r, g.proxies)
+	sum := sha256.Sum256([]byte(strings.ToLower(email)))
+	wait := g.mailsFor.Take(address)
+	if wait == 0 {
+		if wait = g.mailsTo.Take(string(sum[:])); wait > 0 {
+			g.mailsFor.GiveBack(address)
+		}
+	}
+	if wait > 0 {
+		return &tooMany{wait, errs.New(errs.Unavailable, "Mails were asked for several times already. Look for one that has come, or wait %s and try again.", words.Span(wait+time.Minute-1))}
+	}
+	return nil
 }
 
 // enter counts a try before it is made, so that many at once gain nothing.

@@ -48,6 +48,8 @@ func (d *Door) signInForm(w http.ResponseWriter, r *http.Request) (templ.Compone
 		p.Note = "You are signed out."
 	case q.Has("password-set"):
 		p.Note = "Your new password is set. Sign in with it."
+	case q.Has("joined"):
+		p.Note = "You have joined. Sign in as you are used to."
 	}
 	return dash.SignIn(p), nil
 }
@@ -60,7 +62,7 @@ func (d *Door) isIn(ctx context.Context) bool {
 
 // signInProps are what the sign-in page always has.
 func (d *Door) signInProps(next string) dash.SignInProps {
-	return dash.SignInProps{Product: d.app.Product(), Next: next}
+	return dash.SignInProps{Product: d.app.Product(), Next: next, MailWays: d.app.CanMail()}
 }
 
 func (d *Door) signIn(w http.ResponseWriter, r *http.Request) (templ.Component, error) {
