@@ -40,9 +40,11 @@ ON CONFLICT (repository_id, kind, coalesce(copy_id, '00000000-0000-0000-0000-000
 -- name: TaskByID :one
 SELECT * FROM keeper_task WHERE id = $1;
 
+-- At a destination that is read-only nothing is done but reading.
 -- name: TakeTask :one
 UPDATE keeper_task SET state = 'running', attempt = attempt + 1
 WHERE id = (SELECT k.id FROM keeper_task k WHERE k.destination_id = $1 AND k.state = 'queued' AND k.not_before <= $2
+    AND (k.kind = 'verify_copy' OR (SELECT d.state FROM destination d WHERE d.id = $1) = 'active')
   ORDER BY (k.kind = 'create_repository') DESC, k.not_before LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING *;
 

@@ -55,3 +55,36 @@ RETURNING id;
 UPDATE host SET last_seen_at = sqlc.arg(now)::timestamptz
 WHERE id = $1 AND instance = $2 AND epoch = $3 AND poll_seq = sqlc.arg(seq)
 RETURNING state, max_runs, epoch;
+
+-- name: HostOverview :one
+SELECT sqlc.embed(h),
+  (SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed') AS sites,
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running,
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'queued') AS waiting
+FROM host h WHERE h.id = $1;
+
+-- The sites of a host, those that are owed a copy first.
+-- name: SitesOfHost :many
+SELECT s.tenant_id, s.id, s.name, s.state, t.name AS tenant_name,
+  coalesce(d.due_at, 'epoch')::timestamptz AS due_at, coalesce(d.overdue_at, 'epoch')::timestamptz AS overdue_at
+FROM site s JOIN tenant t ON t.id = s.tenant_id
+LEFT JOIN LATERAL (SELECT min(x.due_at) AS due_at, min(x.overdue_at) AS overdue_at FROM schedule x WHERE x.tenant_id = s.tenant_id AND x.site_id = s.id) d ON true
+WHERE s.host_id = $1 AND s.state <> 'removed'
+ORDER BY d.overdue_at NULLS LAST, s.name LIMIT $2;
+
+-- When the next copy of any site of each host is due, and how many are late.
+-- name: HostsDue :many
+SELECT s.host_id, coalesce(min(d.due_at), 'epoch')::timestamptz AS due_at, count(DISTINCT d.site_id) FILTER (WHERE d.overdue_at <= sqlc.arg(now)::timestamptz) AS overdue
+FROM site s JOIN schedule d ON d.tenant_id = s.tenant_id AND d.site_id = s.id
+WHERE s.host_id = ANY(sqlc.arg(hosts)::uuid[]) AND s.state = 'active' GROUP BY s.host_id;
+
+-- name: RunsOfHost :many
+SELECT sqlc.embed(r), s.name AS site_name, t.name AS tenant_name
+FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
+WHERE r.host_id = $1 ORDER BY r.created_at DESC, r.id DESC LIMIT $2;
+
+-- name: OpenEnrolment :one
+SELECT coalesce(max(expires_at), 'epoch')::timestamptz FROM host_enrolment WHERE host_id = $1 AND used_at IS NULL AND expires_at > sqlc.arg(now)::timestamptz;
+
+-- name: DropEnrolments :execrows
+UPDATE host_enrolment SET expires_at = sqlc.arg(now)::timestamptz WHERE host_id = $1 AND used_at IS NULL AND expires_at > sqlc.arg(now)::timestamptz;

@@ -98,6 +98,7 @@ ORDER BY d.id FOR NO KEY UPDATE OF d;
 SELECT h.id AS host_id, t.turn_at,
   (SELECT count(*) FROM run l WHERE l.destination_id = sqlc.arg(destination_id)::uuid AND l.host_id = h.id AND l.state = 'leased') AS held,
   (h.state = 'active' AND h.last_seen_at > sqlc.arg(seen_after)::timestamptz
+    AND (SELECT w.state FROM destination w WHERE w.id = sqlc.arg(destination_id)::uuid) = 'active'
     AND (SELECT count(*) FROM run o WHERE o.host_id = h.id AND o.state = 'leased') < h.max_runs
     AND EXISTS (SELECT 1 FROM run q JOIN site s ON s.tenant_id = q.tenant_id AND s.id = q.site_id
       WHERE q.destination_id = sqlc.arg(destination_id)::uuid AND q.host_id = h.id AND q.state = 'queued' AND s.state = 'active'

@@ -69,7 +69,8 @@ WITH held AS (
   SELECT DISTINCT ON (r.site_id) r.tenant_id, r.id, r.priority, r.created_at, r.destination_id, place.places
   FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
   LEFT JOIN destination d ON d.id = r.destination_id LEFT JOIN place ON place.destination_id = r.destination_id
-  WHERE r.host_id = $1 AND r.state = 'queued' AND s.state = 'active' AND (coalesce(d.max_runs, 0) = 0 OR place.places > 0)
+  WHERE r.host_id = $1 AND r.state = 'queued' AND s.state = 'active' AND coalesce(d.state, 'active') = 'active'
+    AND (coalesce(d.max_runs, 0) = 0 OR place.places > 0)
     AND NOT EXISTS (SELECT 1 FROM held WHERE held.site_id = r.site_id)
   ORDER BY r.site_id, r.priority, r.created_at
 ), placed AS (

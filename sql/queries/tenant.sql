@@ -49,8 +49,8 @@ UPDATE web_session SET ended = true, data = '' WHERE token_hash = $1;
 DELETE FROM web_session WHERE expires_at <= $1;
 
 -- name: InsertEvent :exec
-INSERT INTO event (id, tenant_id, at, actor, verb, subject_kind, subject_id, site_id, detail)
-VALUES ($1, sqlc.narg(tenant_id), $2, $3, $4, $5, $6, sqlc.narg(site_id), $7);
+INSERT INTO event (id, tenant_id, at, actor, verb, subject_kind, subject_id, site_id, detail, address)
+VALUES ($1, sqlc.narg(tenant_id), $2, $3, $4, $5, $6, sqlc.narg(site_id), $7, sqlc.narg(address));
 
 -- name: EventsOfSite :many
 SELECT * FROM event WHERE tenant_id = $1 AND site_id = $2 ORDER BY at DESC LIMIT $3;

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 	"holdfast/internal/id"
 )
 
@@ -32,6 +33,23 @@ func (q *Queries) ActivateHost(ctx context.Context, arg ActivateHostParams) (int
 		arg.Hostname,
 		arg.AgentVersion,
 	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const dropEnrolments = `-- name: DropEnrolments :execrows
+UPDATE host_enrolment SET expires_at = $2::timestamptz WHERE host_id = $1 AND used_at IS NULL AND expires_at > $2::timestamptz
+`
+
+type DropEnrolmentsParams struct {
+	HostID id.Host
+	Now    time.Time
+}
+
+func (q *Queries) DropEnrolments(ctx context.Context, arg DropEnrolmentsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, dropEnrolments, arg.HostID, arg.Now)
 	if err != nil {
 		return 0, err
 	}
@@ -145,6 +163,84 @@ func (q *Queries) HostByName(ctx context.Context, name string) (Host, error) {
 		&i.CreatedAt,
 	)
 	return i, err
+}
+
+const hostOverview = `-- name: HostOverview :one
+SELECT h.id, h.name, h.state, h.credential_hash, h.epoch, h.instance, h.poll_seq, h.max_runs, h.agent_version, h.protocol, h.hostname, h.clock_skew_ms, h.last_seen_at, h.created_at,
+  (SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed') AS sites,
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running,
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'queued') AS waiting
+FROM host h WHERE h.id = $1
+`
+
+type HostOverviewRow struct {
+	Host    Host
+	Sites   int64
+	Running int64
+	Waiting int64
+}
+
+func (q *Queries) HostOverview(ctx context.Context, argID id.Host) (HostOverviewRow, error) {
+	row := q.db.QueryRow(ctx, hostOverview, argID)
+	var i HostOverviewRow
+	err := row.Scan(
+		&i.Host.ID,
+		&i.Host.Name,
+		&i.Host.State,
+		&i.Host.CredentialHash,
+		&i.Host.Epoch,
+		&i.Host.Instance,
+		&i.Host.PollSeq,
+		&i.Host.MaxRuns,
+		&i.Host.AgentVersion,
+		&i.Host.Protocol,
+		&i.Host.Hostname,
+		&i.Host.ClockSkewMs,
+		&i.Host.LastSeenAt,
+		&i.Host.CreatedAt,
+		&i.Sites,
+		&i.Running,
+		&i.Waiting,
+	)
+	return i, err
+}
+
+const hostsDue = `-- name: HostsDue :many
+SELECT s.host_id, coalesce(min(d.due_at), 'epoch')::timestamptz AS due_at, count(DISTINCT d.site_id) FILTER (WHERE d.overdue_at <= $1::timestamptz) AS overdue
+FROM site s JOIN schedule d ON d.tenant_id = s.tenant_id AND d.site_id = s.id
+WHERE s.host_id = ANY($2::uuid[]) AND s.state = 'active' GROUP BY s.host_id
+`
+
+type HostsDueParams struct {
+	Now   time.Time
+	Hosts []pgtype.UUID
+}
+
+type HostsDueRow struct {
+	HostID  id.Host
+	DueAt   time.Time
+	Overdue int64
+}
+
+// When the next copy of any site of each host is due, and how many are late.
+func (q *Queries) HostsDue(ctx context.Context, arg HostsDueParams) ([]HostsDueRow, error) {
+	rows, err := q.db.Query(ctx, hostsDue, arg.Now, arg.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HostsDueRow{}
+	for rows.Next() {
+		var i HostsDueRow
+		if err := rows.Scan(&i.HostID, &i.DueAt, &i.Overdue); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const insertEnrolment = `-- name: InsertEnrolment :exec
@@ -323,6 +419,88 @@ func (q *Queries) LockHostForPoll(ctx context.Context, arg LockHostForPollParams
 	return i, err
 }
 
+const openEnrolment = `-- name: OpenEnrolment :one
+SELECT coalesce(max(expires_at), 'epoch')::timestamptz FROM host_enrolment WHERE host_id = $1 AND used_at IS NULL AND expires_at > $2::timestamptz
+`
+
+type OpenEnrolmentParams struct {
+	HostID id.Host
+	Now    time.Time
+}
+
+func (q *Queries) OpenEnrolment(ctx context.Context, arg OpenEnrolmentParams) (time.Time, error) {
+	row := q.db.QueryRow(ctx, openEnrolment, arg.HostID, arg.Now)
+	var column_1 time.Time
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const runsOfHost = `-- name: RunsOfHost :many
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, s.name AS site_name, t.name AS tenant_name
+FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
+WHERE r.host_id = $1 ORDER BY r.created_at DESC, r.id DESC LIMIT $2
+`
+
+type RunsOfHostParams struct {
+	HostID id.Host
+	Limit  int32
+}
+
+type RunsOfHostRow struct {
+	Run        Run
+	SiteName   string
+	TenantName string
+}
+
+func (q *Queries) RunsOfHost(ctx context.Context, arg RunsOfHostParams) ([]RunsOfHostRow, error) {
+	rows, err := q.db.Query(ctx, runsOfHost, arg.HostID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RunsOfHostRow{}
+	for rows.Next() {
+		var i RunsOfHostRow
+		if err := rows.Scan(
+			&i.Run.TenantID,
+			&i.Run.ID,
+			&i.Run.SiteID,
+			&i.Run.HostID,
+			&i.Run.Kind,
+			&i.Run.Reason,
+			&i.Run.State,
+			&i.Run.Priority,
+			&i.Run.Attempt,
+			&i.Run.MaxAttempts,
+			&i.Run.NotBefore,
+			&i.Run.HostEpoch,
+			&i.Run.Fence,
+			&i.Run.LeasedAt,
+			&i.Run.StartedAt,
+			&i.Run.StartedFence,
+			&i.Run.LastProgressAt,
+			&i.Run.Progress,
+			&i.Run.FinishedAt,
+			&i.Run.Error,
+			&i.Run.ErrorCode,
+			&i.Run.CreatedAt,
+			&i.Run.ProtectDays,
+			&i.Run.ProtectWhy,
+			&i.Run.AskedBy,
+			&i.Run.DestinationID,
+			&i.SiteName,
+			&i.TenantName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const setHostLimit = `-- name: SetHostLimit :execrows
 UPDATE host SET max_runs = $2 WHERE id = $1
 `
@@ -357,6 +535,59 @@ func (q *Queries) SetHostState(ctx context.Context, arg SetHostStateParams) (int
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const sitesOfHost = `-- name: SitesOfHost :many
+SELECT s.tenant_id, s.id, s.name, s.state, t.name AS tenant_name,
+  coalesce(d.due_at, 'epoch')::timestamptz AS due_at, coalesce(d.overdue_at, 'epoch')::timestamptz AS overdue_at
+FROM site s JOIN tenant t ON t.id = s.tenant_id
+LEFT JOIN LATERAL (SELECT min(x.due_at) AS due_at, min(x.overdue_at) AS overdue_at FROM schedule x WHERE x.tenant_id = s.tenant_id AND x.site_id = s.id) d ON true
+WHERE s.host_id = $1 AND s.state <> 'removed'
+ORDER BY d.overdue_at NULLS LAST, s.name LIMIT $2
+`
+
+type SitesOfHostParams struct {
+	HostID id.Host
+	Limit  int32
+}
+
+type SitesOfHostRow struct {
+	TenantID   id.Tenant
+	ID         id.Site
+	Name       string
+	State      SiteState
+	TenantName string
+	DueAt      time.Time
+	OverdueAt  time.Time
+}
+
+// The sites of a host, those that are owed a copy first.
+func (q *Queries) SitesOfHost(ctx context.Context, arg SitesOfHostParams) ([]SitesOfHostRow, error) {
+	rows, err := q.db.Query(ctx, sitesOfHost, arg.HostID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SitesOfHostRow{}
+	for rows.Next() {
+		var i SitesOfHostRow
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.Name,
+			&i.State,
+			&i.TenantName,
+			&i.DueAt,
+			&i.OverdueAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const touchHost = `-- name: TouchHost :one

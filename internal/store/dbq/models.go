@@ -1060,6 +1060,7 @@ type Event struct {
 	SubjectID   *uuid.UUID
 	SiteID      id.Site
 	Detail      json.RawMessage
+	Address     *string
 }
 
 type Host struct {
@@ -1279,6 +1280,19 @@ type Tenant struct {
 	Slug      string
 	State     TenantState
 	CreatedAt time.Time
+}
+
+type UsageSample struct {
+	DestinationID id.Destination
+	Daily         bool
+	Slot          time.Time
+	At            time.Time
+	StoredBytes   int64
+	Repositories  int64
+	Measured      int64
+	Copies        int64
+	FreeBytes     *int64
+	TotalBytes    *int64
 }
 
 type WebSession struct {

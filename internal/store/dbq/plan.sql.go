@@ -18,6 +18,7 @@ const destinationLoad = `-- name: DestinationLoad :many
 SELECT h.id AS host_id, t.turn_at,
   (SELECT count(*) FROM run l WHERE l.destination_id = $1::uuid AND l.host_id = h.id AND l.state = 'leased') AS held,
   (h.state = 'active' AND h.last_seen_at > $2::timestamptz
+    AND (SELECT w.state FROM destination w WHERE w.id = $1::uuid) = 'active'
     AND (SELECT count(*) FROM run o WHERE o.host_id = h.id AND o.state = 'leased') < h.max_runs
     AND EXISTS (SELECT 1 FROM run q JOIN site s ON s.tenant_id = q.tenant_id AND s.id = q.site_id
       WHERE q.destination_id = $1::uuid AND q.host_id = h.id AND q.state = 'queued' AND s.state = 'active'

@@ -50,6 +50,94 @@ func (q *Queries) ClockWatch(ctx context.Context) (ClockWatch, error) {
 	return i, err
 }
 
+const copiesInUse = `-- name: CopiesInUse :many
+SELECT copy_id FROM copy_use WHERE expires_at > $1::timestamptz
+`
+
+func (q *Queries) CopiesInUse(ctx context.Context, now time.Time) ([]id.Copy, error) {
+	rows, err := q.db.Query(ctx, copiesInUse, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []id.Copy{}
+	for rows.Next() {
+		var copy_id id.Copy
+		if err := rows.Scan(&copy_id); err != nil {
+			return nil, err
+		}
+		items = append(items, copy_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const copiesOfSites = `-- name: CopiesOfSites :many
+SELECT c.tenant_id, c.site_id, c.kind, c.id, c.state, c.taken_at, c.stored_bytes, c.tiers, c.initial, c.protected_until,
+  (c.pinned <> '')::bool AS is_pinned, (c.legal_hold <> '')::bool AS is_held, (c.binned_at IS NOT NULL)::bool AS in_bin
+FROM (SELECT unnest($1::uuid[]) AS tenant_id, unnest($2::uuid[]) AS site_id) k
+JOIN copy c ON c.tenant_id = k.tenant_id AND c.site_id = k.site_id
+WHERE c.state IN ('good', 'incomplete', 'damaged')
+ORDER BY c.tenant_id, c.site_id, c.kind, c.taken_at
+`
+
+type CopiesOfSitesParams struct {
+	Tenants []pgtype.UUID
+	Sites   []pgtype.UUID
+}
+
+type CopiesOfSitesRow struct {
+	TenantID       id.Tenant
+	SiteID         id.Site
+	Kind           backup.Kind
+	ID             id.Copy
+	State          catalog.State
+	TakenAt        time.Time
+	StoredBytes    int64
+	Tiers          json.RawMessage
+	Initial        bool
+	ProtectedUntil *time.Time
+	IsPinned       bool
+	IsHeld         bool
+	InBin          bool
+}
+
+func (q *Queries) CopiesOfSites(ctx context.Context, arg CopiesOfSitesParams) ([]CopiesOfSitesRow, error) {
+	rows, err := q.db.Query(ctx, copiesOfSites, arg.Tenants, arg.Sites)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CopiesOfSitesRow{}
+	for rows.Next() {
+		var i CopiesOfSitesRow
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.SiteID,
+			&i.Kind,
+			&i.ID,
+			&i.State,
+			&i.TakenAt,
+			&i.StoredBytes,
+			&i.Tiers,
+			&i.Initial,
+			&i.ProtectedUntil,
+			&i.IsPinned,
+			&i.IsHeld,
+			&i.InBin,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const copiesToJudge = `-- name: CopiesToJudge :many
 SELECT c.id, c.repository_id, c.state, c.taken_at, c.started_at, c.bytes, c.stored_bytes, c.tiers, c.initial, c.protected_until, c.pinned, c.legal_hold, c.binned_at, c.sealed_name, c.fingerprint,
   EXISTS (SELECT 1 FROM copy_use u WHERE u.tenant_id = c.tenant_id AND u.copy_id = c.id AND u.expires_at > $4::timestamptz)::bool AS in_use
@@ -966,6 +1054,32 @@ func (q *Queries) RepositoriesToMaintain(ctx context.Context, arg RepositoriesTo
 	return items, nil
 }
 
+const retainManySoon = `-- name: RetainManySoon :execrows
+UPDATE schedule d SET retain_at = $1::timestamptz
+FROM (SELECT unnest($2::uuid[]) AS tenant_id, unnest($3::uuid[]) AS site_id, unnest($4::text[])::backup_kind AS kind) k
+WHERE d.tenant_id = k.tenant_id AND d.site_id = k.site_id AND d.kind = k.kind
+`
+
+type RetainManySoonParams struct {
+	Now     time.Time
+	Tenants []pgtype.UUID
+	Sites   []pgtype.UUID
+	Kinds   []string
+}
+
+func (q *Queries) RetainManySoon(ctx context.Context, arg RetainManySoonParams) (int64, error) {
+	result, err := q.db.Exec(ctx, retainManySoon,
+		arg.Now,
+		arg.Tenants,
+		arg.Sites,
+		arg.Kinds,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const retainSiteSoon = `-- name: RetainSiteSoon :execrows
 UPDATE schedule SET retain_at = $3 WHERE tenant_id = $1 AND site_id = $2
 `
@@ -1166,6 +1280,52 @@ func (q *Queries) SetTamperAlarm(ctx context.Context, arg SetTamperAlarmParams) 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const sitesAfter = `-- name: SitesAfter :many
+SELECT s.tenant_id, s.id, s.policy_id, s.legal_hold, s.tamper_alarm FROM site s
+WHERE (s.tenant_id, s.id) > ($1::uuid, $2::uuid) AND s.state <> 'removed'
+ORDER BY s.tenant_id, s.id LIMIT $3
+`
+
+type SitesAfterParams struct {
+	AfterTenant pgtype.UUID
+	AfterSite   pgtype.UUID
+	PageSize    int32
+}
+
+type SitesAfterRow struct {
+	TenantID    id.Tenant
+	ID          id.Site
+	PolicyID    id.Policy
+	LegalHold   string
+	TamperAlarm string
+}
+
+func (q *Queries) SitesAfter(ctx context.Context, arg SitesAfterParams) ([]SitesAfterRow, error) {
+	rows, err := q.db.Query(ctx, sitesAfter, arg.AfterTenant, arg.AfterSite, arg.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SitesAfterRow{}
+	for rows.Next() {
+		var i SitesAfterRow
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.PolicyID,
+			&i.LegalHold,
+			&i.TamperAlarm,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const sitesWithoutSchedule = `-- name: SitesWithoutSchedule :many

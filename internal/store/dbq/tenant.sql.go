@@ -77,7 +77,7 @@ func (q *Queries) EndSession(ctx context.Context, tokenHash []byte) error {
 }
 
 const eventsOfSite = `-- name: EventsOfSite :many
-SELECT id, tenant_id, at, actor, verb, subject_kind, subject_id, site_id, detail FROM event WHERE tenant_id = $1 AND site_id = $2 ORDER BY at DESC LIMIT $3
+SELECT id, tenant_id, at, actor, verb, subject_kind, subject_id, site_id, detail, address FROM event WHERE tenant_id = $1 AND site_id = $2 ORDER BY at DESC LIMIT $3
 `
 
 type EventsOfSiteParams struct {
@@ -105,6 +105,7 @@ func (q *Queries) EventsOfSite(ctx context.Context, arg EventsOfSiteParams) ([]E
 			&i.SubjectID,
 			&i.SiteID,
 			&i.Detail,
+			&i.Address,
 		); err != nil {
 			return nil, err
 		}
@@ -158,8 +159,8 @@ func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) er
 }
 
 const insertEvent = `-- name: InsertEvent :exec
-INSERT INTO event (id, tenant_id, at, actor, verb, subject_kind, subject_id, site_id, detail)
-VALUES ($1, $8, $2, $3, $4, $5, $6, $9, $7)
+INSERT INTO event (id, tenant_id, at, actor, verb, subject_kind, subject_id, site_id, detail, address)
+VALUES ($1, $8, $2, $3, $4, $5, $6, $9, $7, $10)
 `
 
 type InsertEventParams struct {
@@ -172,6 +173,7 @@ type InsertEventParams struct {
 	Detail      json.RawMessage
 	TenantID    id.Tenant
 	SiteID      id.Site
+	Address     *string
 }
 
 func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error {
@@ -185,6 +187,7 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error 
 		arg.Detail,
 		arg.TenantID,
 		arg.SiteID,
+		arg.Address,
 	)
 	return err
 }
