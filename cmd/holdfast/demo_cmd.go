@@ -53,7 +53,7 @@ func newDemo(s *settings) *cobra.Command {
 			}
 		}
 		cfg.StateDir, cfg.VaultDir = filepath.Join(dir, "control"), filepath.Join(dir, "vault")
-		cfg.MasterKeyFile = filepath.Join(dir, masterKeyName)
+		cfg.MasterKeyFile, cfg.Gallery = filepath.Join(dir, masterKeyName), true
 		return runDemo(c.Context(), c.OutOrStdout(), dir, agent, cfg)
 	}
 	return c

@@ -29,6 +29,7 @@ type Config struct {
 	TLSKey        string
 	VaultDir      string // of the default destination
 	SecureCookies bool   // pages are reached by HTTPS
+	Gallery       bool   // serve every component in every state, for those who build pages
 	People        PeopleConfig
 	LogLevel      string
 	Version       string

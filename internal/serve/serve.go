@@ -163,7 +163,7 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 	}
 	s.web = &http.Server{
 		Handler: besideAPI(api.New(api.Config{App: s.App, Logger: c.Logger, Clock: clock.System{}}), dash.New(dash.Config{
-			App: s.App, Logger: c.Logger, Clock: clock.System{}, SecureCookies: c.SecureCookies, Runs: h.runs, Version: c.Version,
+			App: s.App, Logger: c.Logger, Clock: clock.System{}, SecureCookies: c.SecureCookies, Runs: h.runs, Version: c.Version, Gallery: c.Gallery,
 		})),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BaseContext: func(net.Listener) context.Context { return work },
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),

@@ -165,3 +165,24 @@ UPDATE keeper_task SET not_before = sqlc.arg(now)::timestamptz WHERE state = 'qu
 
 -- name: HurryMaintenanceAfterJump :execrows
 UPDATE repository SET maintain_at = sqlc.arg(now)::timestamptz WHERE maintain_at > sqlc.arg(week)::timestamptz;
+
+-- name: SitesAfter :many
+SELECT s.tenant_id, s.id, s.policy_id, s.legal_hold, s.tamper_alarm FROM site s
+WHERE (s.tenant_id, s.id) > (sqlc.arg(after_tenant)::uuid, sqlc.arg(after_site)::uuid) AND s.state <> 'removed'
+ORDER BY s.tenant_id, s.id LIMIT sqlc.arg(page_size);
+
+-- name: CopiesOfSites :many
+SELECT c.tenant_id, c.site_id, c.kind, c.id, c.state, c.taken_at, c.stored_bytes, c.tiers, c.initial, c.protected_until,
+  (c.pinned <> '')::bool AS is_pinned, (c.legal_hold <> '')::bool AS is_held, (c.binned_at IS NOT NULL)::bool AS in_bin
+FROM (SELECT unnest(sqlc.arg(tenants)::uuid[]) AS tenant_id, unnest(sqlc.arg(sites)::uuid[]) AS site_id) k
+JOIN copy c ON c.tenant_id = k.tenant_id AND c.site_id = k.site_id
+WHERE c.state IN ('good', 'incomplete', 'damaged')
+ORDER BY c.tenant_id, c.site_id, c.kind, c.taken_at;
+
+-- name: CopiesInUse :many
+SELECT copy_id FROM copy_use WHERE expires_at > sqlc.arg(now)::timestamptz;
+
+-- name: RetainManySoon :execrows
+UPDATE schedule d SET retain_at = sqlc.arg(now)::timestamptz
+FROM (SELECT unnest(sqlc.arg(tenants)::uuid[]) AS tenant_id, unnest(sqlc.arg(sites)::uuid[]) AS site_id, unnest(sqlc.arg(kinds)::text[])::backup_kind AS kind) k
+WHERE d.tenant_id = k.tenant_id AND d.site_id = k.site_id AND d.kind = k.kind;

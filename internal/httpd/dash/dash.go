@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/alexedwards/scs/v2"
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -47,6 +48,9 @@ type Config struct {
 	Proxies []netip.Prefix
 	// Version is this build's, to tell older agents apart.
 	Version string
+	// Gallery serves /gallery, every component in every state, for those who
+	// build the pages; the demo does.
+	Gallery bool
 }
 
 // Door serves the dashboard.
@@ -57,6 +61,7 @@ type Door struct {
 	runs     func() (<-chan struct{}, func())
 	version  string
 	sessions *scs.SessionManager
+	gallery  bool
 	guard    *guard
 	streams  *streams
 }
@@ -73,7 +78,7 @@ func newDoor(c Config) *Door {
 		c.Clock = clock.System{}
 	}
 	d := &Door{
-		app: c.App, log: mw.Logger(c.Logger), clock: c.Clock, runs: c.Runs, version: c.Version,
+		app: c.App, log: mw.Logger(c.Logger), clock: c.Clock, runs: c.Runs, version: c.Version, gallery: c.Gallery,
 		guard: newGuard(c.Clock, c.Proxies), streams: newStreams(),
 	}
 	d.sessions = d.newSessions(c.SecureCookies)
@@ -108,6 +113,10 @@ func (d *Door) pages(r chi.Router) {
 	r.Post(dash.SignInPath, d.open(d.signIn))
 	r.Post(dash.SignOutPath, d.open(d.signOut))
 	d.identityPages(r)
+	if d.gallery {
+		r.Get("/gallery", d.open(func(http.ResponseWriter, *http.Request) (templ.Component, error) { return dash.Gallery(), nil }))
+		r.Get("/gallery/bare", d.open(func(http.ResponseWriter, *http.Request) (templ.Component, error) { return dash.GalleryBare(), nil }))
+	}
 	r.Get("/", d.signed(d.home))
 	r.Get(dash.SitesPath, d.signed(d.fleet))
 	r.Get("/sites/*", d.signed(d.site))
