@@ -29,7 +29,7 @@ var (
 	ground = []string{"internal/errs", "internal/id", "internal/money", "internal/clock"}
 	domain = []string{
 		"internal/tenant", "internal/site", "internal/policy", "internal/backup", "internal/catalog", "internal/drill",
-		"internal/mirror", "internal/restore", "internal/ticket", "internal/billing",
+		"internal/mirror", "internal/restore", "internal/ticket", "internal/billing", "internal/host", "internal/capacity",
 	}
 	rows  = "internal/store/dbq"
 	anyOf = []string{"internal/...", "web/...", "migrations"}
@@ -60,6 +60,8 @@ var house = map[string][]string{
 	"internal/restore":  with(ground, "internal/tenant", "internal/backup", "internal/catalog", "internal/ticket", "internal/billing"),
 	"internal/authz":    with(ground, "internal/tenant"),
 	"internal/identity": with(ground, "internal/tenant"),
+	"internal/host":     ground,
+	"internal/capacity": ground,
 	// What is true of a host's sites and of storage.
 	"internal/moodle":         ground,
 	"internal/embedpg/daemon": ground,
@@ -76,7 +78,7 @@ var house = map[string][]string{
 	"internal/store":  with(ground, with(domain, rows, "internal/authz", "internal/job", "migrations")...),
 	"internal/app":    with(ground, with(domain, rows, "internal/store", "internal/authz", "internal/identity", "internal/job", "internal/mail", "internal/seal", "internal/agentproto")...),
 	"internal/worker": with(ground, "internal/app", "internal/job", "internal/store"),
-	"internal/keeper": with(ground, "internal/app", "internal/store", "internal/engine", "internal/vault"),
+	"internal/keeper": with(ground, "internal/capacity", "internal/app", "internal/store", "internal/engine", "internal/vault"),
 	// Doors: never store, pgx or River; of the store only the types of rows.
 	"internal/httpd/words":     with(ground, domain...),
 	"internal/httpd/mw":        with(ground, "web/ui", "internal/httpd/words"),
