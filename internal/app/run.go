@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"holdfast/internal/authz"
 	"holdfast/internal/backup"
@@ -129,18 +131,57 @@ func (a *App) CancelRun(ctx context.Context, who authz.Actor, run id.Run, reason
 	})
 }
 
-// RunQuery says which runs.
+// RunQuery says which runs. What is empty does not narrow.
 type RunQuery struct {
-	Tenant   id.Tenant // none for every tenant's
-	Site     string    // name or id, "" for all
-	OnlyOpen bool
-	Size     int32
+	Tenant       id.Tenant // none for every tenant's
+	Site         string    // name or id
+	Host         id.Host   // for those who may see hosts
+	State        backup.State
+	Unwell       bool // ended, and not well: incomplete, failed or cancelled
+	Kind         backup.Kind
+	Reason       backup.Reason
+	Since, Until time.Time // when it was planned: from, and before
+	OnlyOpen     bool
+	OnlyEnded    bool
+	Size         int32
+	Before       RunCursor // of those that ended
 }
 
-// ListRuns gives runs, open ones first, then the newest.
-func (a *App) ListRuns(ctx context.Context, who authz.Actor, q RunQuery) ([]dbq.ListRunsRow, error) {
+// RunCursor is a run in the order of a list; the zero one is its begin.
+type RunCursor struct {
+	At time.Time
+	ID id.Run
+}
+
+// open tells whether runs that have not ended are asked for, and ended whether
+// those that have are.
+func (q RunQuery) open() bool {
+	return !q.OnlyEnded && !q.Unwell && q.Before.ID.IsZero() && (q.State == "" || q.State.Open())
+}
+
+func (q RunQuery) ended() bool { return !q.OnlyOpen && (q.State == "" || !q.State.Open()) }
+
+func (q *RunQuery) check() error {
 	if q.Size < 1 || q.Size > 1000 {
 		q.Size = 100
+	}
+	if q.State != "" && !slices.Contains(backup.States(), q.State) {
+		return errs.Field("state", "%q is not a state of a run", q.State)
+	}
+	if q.Kind != "" && !slices.Contains(backup.Kinds(), q.Kind) {
+		return errs.Field("kind", "%q must be database or data", q.Kind)
+	}
+	if q.Reason != "" && !slices.Contains([]backup.Reason{backup.Initial, backup.Scheduled, backup.Manual}, q.Reason) {
+		return errs.Field("reason", "%q must be initial, scheduled or manual", q.Reason)
+	}
+	return nil
+}
+
+// ListRuns gives runs: those that have not ended first, the ones at work before
+// the ones that wait, then the newest that have.
+func (a *App) ListRuns(ctx context.Context, who authz.Actor, q RunQuery) ([]dbq.ListRunsRow, error) {
+	if err := q.check(); err != nil {
+		return nil, err
 	}
 	var sid id.Site
 	if q.Site != "" {
@@ -150,18 +191,57 @@ func (a *App) ListRuns(ctx context.Context, who authz.Actor, q RunQuery) ([]dbq.
 		}
 		q.Tenant, sid = of, found
 	}
+	if !q.Host.IsZero() {
+		if _, err := authz.Check(who, authz.ViewHosts, id.Tenant{}); err != nil {
+			return nil, err
+		}
+	}
 	var rows []dbq.ListRunsRow
 	err := a.do(ctx, who, authz.ViewRuns, q.Tenant, func(ctx context.Context, tx *store.Tx) error {
 		var err error
-		rows, err = tx.ListRuns(ctx, dbq.ListRunsParams{
-			TenantID: store.Optional(q.Tenant.UUID()), SiteID: store.Optional(sid.UUID()), OnlyOpen: q.OnlyOpen, PageSize: q.Size,
-		})
+		rows, err = listRuns(ctx, tx, q, sid)
 		return err
 	})
 	if q.Site != "" {
 		err = hide(err, "site")
 	}
 	return rows, err
+}
+
+func listRuns(ctx context.Context, tx *store.Tx, q RunQuery, sid id.Site) ([]dbq.ListRunsRow, error) {
+	if err := tx.PlanEachLook(ctx); err != nil {
+		return nil, err
+	}
+	p := dbq.ListRunsParams{
+		TenantID: store.Optional(q.Tenant.UUID()), SiteID: store.Optional(sid.UUID()), HostID: store.Optional(q.Host.UUID()),
+		State: string(q.State), Unwell: q.Unwell, Kind: string(q.Kind), Reason: string(q.Reason), Since: instant(q.Since), Until: instant(q.Until),
+		BeforeAt: instant(q.Before.At), BeforeID: store.Optional(q.Before.ID.UUID()), PageSize: q.Size,
+	}
+	rows := []dbq.ListRunsRow{}
+	if q.open() {
+		open, err := tx.ListOpenRuns(ctx, dbq.ListOpenRunsParams{
+			TenantID: p.TenantID, SiteID: p.SiteID, HostID: p.HostID, State: p.State, Kind: p.Kind, Reason: p.Reason, Since: p.Since, Until: p.Until, PageSize: q.Size,
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range open {
+			rows = append(rows, dbq.ListRunsRow(r))
+		}
+	}
+	if p.PageSize -= int32(len(rows)); !q.ended() || p.PageSize <= 0 { //nolint:gosec // at most 1000
+		return rows, nil
+	}
+	ended, err := tx.ListRuns(ctx, p)
+	return append(rows, ended...), err
+}
+
+// instant is an optional moment of a query; the zero one is none.
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 // ViewRun gives one run.

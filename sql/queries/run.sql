@@ -11,17 +11,75 @@ SELECT * FROM run WHERE tenant_id = $1 AND id = $2;
 -- name: OpenRunOf :one
 SELECT * FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased');
 
+-- Runs that have not ended: those at work first, then the newest.
+-- name: ListOpenRuns :many
+SELECT r.*, s.name AS site_name, t.name AS tenant_name,
+  coalesce(c.files, 0)::bigint AS copy_files, coalesce(c.bytes, 0)::bigint AS copy_bytes, coalesce(c.stored_bytes, 0)::bigint AS copy_stored_bytes,
+  coalesce(c.row_total, 0)::bigint AS copy_rows, coalesce(c.table_total, 0)::int AS copy_tables
+FROM (SELECT * FROM run r WHERE r.state IN ('planned', 'queued', 'leased')
+    AND (sqlc.narg(tenant_id)::uuid IS NULL OR r.tenant_id = sqlc.narg(tenant_id)::uuid)
+    AND (sqlc.narg(site_id)::uuid IS NULL OR r.site_id = sqlc.narg(site_id)::uuid)
+    AND (sqlc.narg(host_id)::uuid IS NULL OR r.host_id = sqlc.narg(host_id)::uuid)
+    AND (sqlc.arg(kind)::text = '' OR r.kind = sqlc.arg(kind)::text::backup_kind)
+    AND (sqlc.arg(reason)::text = '' OR r.reason = sqlc.arg(reason)::text::run_reason)
+    AND (sqlc.narg(since)::timestamptz IS NULL OR r.created_at >= sqlc.narg(since)::timestamptz)
+    AND (sqlc.narg(until)::timestamptz IS NULL OR r.created_at < sqlc.narg(until)::timestamptz)
+    AND (sqlc.arg(state)::text = '' OR r.state = sqlc.arg(state)::text::run_state)
+  ORDER BY r.state DESC, r.created_at DESC, r.id DESC LIMIT sqlc.arg(page_size)) r
+JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
+LEFT JOIN copy c ON c.tenant_id = r.tenant_id AND c.run_id = r.id
+ORDER BY r.state DESC, r.created_at DESC, r.id DESC;
+
+-- Runs that have ended, the newest first, from a cursor on. To be planned for
+-- what is asked: see PlanEachLook.
 -- name: ListRuns :many
 SELECT r.*, s.name AS site_name, t.name AS tenant_name,
   coalesce(c.files, 0)::bigint AS copy_files, coalesce(c.bytes, 0)::bigint AS copy_bytes, coalesce(c.stored_bytes, 0)::bigint AS copy_stored_bytes,
   coalesce(c.row_total, 0)::bigint AS copy_rows, coalesce(c.table_total, 0)::int AS copy_tables
-FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
+FROM (SELECT * FROM run r WHERE r.state IN ('good', 'incomplete', 'failed', 'cancelled')
+    AND (sqlc.narg(tenant_id)::uuid IS NULL OR r.tenant_id = sqlc.narg(tenant_id)::uuid)
+    AND (sqlc.narg(site_id)::uuid IS NULL OR r.site_id = sqlc.narg(site_id)::uuid)
+    AND (sqlc.narg(host_id)::uuid IS NULL OR r.host_id = sqlc.narg(host_id)::uuid)
+    AND (sqlc.arg(kind)::text = '' OR r.kind = sqlc.arg(kind)::text::backup_kind)
+    AND (sqlc.arg(reason)::text = '' OR r.reason = sqlc.arg(reason)::text::run_reason)
+    AND (sqlc.narg(since)::timestamptz IS NULL OR r.created_at >= sqlc.narg(since)::timestamptz)
+    AND (sqlc.narg(until)::timestamptz IS NULL OR r.created_at < sqlc.narg(until)::timestamptz)
+    AND (sqlc.arg(state)::text = '' OR r.state = sqlc.arg(state)::text::run_state)
+    AND (NOT sqlc.arg(unwell)::bool OR r.state IN ('incomplete', 'failed', 'cancelled'))
+    AND (sqlc.arg(reason)::text <> 'manual' OR r.reason = 'manual')
+    AND (sqlc.narg(before_at)::timestamptz IS NULL OR (r.created_at, r.id) < (sqlc.narg(before_at)::timestamptz, sqlc.narg(before_id)::uuid))
+  ORDER BY r.created_at DESC, r.id DESC LIMIT sqlc.arg(page_size)) r
+JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
 LEFT JOIN copy c ON c.tenant_id = r.tenant_id AND c.run_id = r.id
-WHERE (sqlc.narg(tenant_id)::uuid IS NULL OR r.tenant_id = sqlc.narg(tenant_id)::uuid)
-  AND (sqlc.narg(site_id)::uuid IS NULL OR r.site_id = sqlc.narg(site_id)::uuid)
-  AND (sqlc.arg(only_open)::bool = false OR r.state IN ('planned', 'queued', 'leased'))
-ORDER BY (r.state IN ('planned', 'queued', 'leased')) DESC, r.created_at DESC, r.id DESC
-LIMIT sqlc.arg(page_size);
+ORDER BY r.created_at DESC, r.id DESC;
+
+-- One run's page.
+-- name: EventsOfRun :many
+SELECT * FROM event WHERE tenant_id = sqlc.arg(tenant_id) AND site_id = sqlc.arg(site_id)::uuid
+  AND at >= sqlc.arg(since)::timestamptz AND at <= sqlc.arg(until)::timestamptz
+  AND (subject_id = sqlc.arg(run_id)::uuid OR subject_id = sqlc.narg(copy_id)::uuid)
+ORDER BY at, id LIMIT sqlc.arg(page_size);
+
+-- name: CopyOfRunForTenant :one
+SELECT c.tenant_id, c.id, c.site_id, c.run_id, c.kind, c.state, c.taken_at, c.finished_at, c.seconds, c.files, c.bytes, c.stored_bytes, c.sha256, c.row_total, c.table_total,
+  c.vanished, c.details, c.local_month, c.sealed_name, c.verified_at, c.tiers, c.binned_at
+FROM copy c WHERE c.tenant_id = $1 AND c.run_id = $2;
+
+-- Why a run waits: its host, its place in the line there, its repository and
+-- the destination's places.
+-- name: WaitOfRun :one
+SELECT h.name AS host_name, h.state AS host_state, h.last_seen_at, h.max_runs, s.state AS site_state, s.name AS site_name, s.time_zone, t.name AS tenant_name,
+  (SELECT count(*) FROM run l WHERE l.host_id = r.host_id AND l.state = 'leased') AS host_running,
+  (SELECT count(*) FROM run q WHERE q.host_id = r.host_id AND q.state = 'queued' AND (q.priority, q.created_at, q.id) < (r.priority, r.created_at, r.id)) AS ahead,
+  EXISTS (SELECT 1 FROM run o WHERE o.site_id = r.site_id AND o.state = 'leased' AND o.id <> r.id)::bool AS site_busy,
+  coalesce(p.state::text, '')::text AS repository_state,
+  coalesce((SELECT k.error FROM keeper_task k WHERE k.repository_id = p.id AND k.kind = 'create_repository' ORDER BY k.created_at DESC LIMIT 1), '')::text AS repository_error,
+  coalesce(d.name, '')::text AS destination_name, coalesce(d.state::text, '')::text AS destination_state, coalesce(d.max_runs, 0)::int AS destination_max,
+  (CASE WHEN d.max_runs > 0 THEN (SELECT count(*) FROM run w WHERE w.destination_id = d.id AND w.state = 'leased') ELSE 0 END)::bigint AS destination_running
+FROM run r JOIN host h ON h.id = r.host_id JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
+LEFT JOIN repository p ON p.tenant_id = r.tenant_id AND p.site_id = r.site_id AND p.kind = r.kind
+LEFT JOIN destination d ON d.id = p.destination_id
+WHERE r.tenant_id = $1 AND r.id = $2;
 
 -- name: QueueRun :execrows
 UPDATE run r SET state = 'queued',
@@ -41,11 +99,12 @@ UPDATE run SET state = 'cancelled', finished_at = sqlc.arg(now)::timestamptz, er
 WHERE tenant_id = $1 AND id = $2 AND state = sqlc.arg(from_state);
 
 -- name: StartRun :execrows
-UPDATE run SET started_at = sqlc.arg(now)::timestamptz, started_fence = sqlc.arg(fence), attempt = attempt + 1, last_progress_at = sqlc.arg(now)::timestamptz
+UPDATE run SET started_at = sqlc.arg(now)::timestamptz, started_fence = sqlc.arg(fence), attempt = attempt + 1, last_progress_at = sqlc.arg(now)::timestamptz, moved_at = sqlc.arg(now)::timestamptz
 WHERE id = $1 AND host_id = $2 AND state = 'leased' AND fence = sqlc.arg(fence) AND started_fence IS DISTINCT FROM sqlc.arg(fence);
 
 -- name: BeatRun :one
-UPDATE run SET progress = $4, last_progress_at = sqlc.arg(now)::timestamptz
+UPDATE run SET progress = $4, last_progress_at = sqlc.arg(now)::timestamptz,
+  moved_at = CASE WHEN run.progress IS DISTINCT FROM $4 OR run.moved_at IS NULL THEN sqlc.arg(now)::timestamptz ELSE run.moved_at END
 FROM (SELECT before.id, before.last_progress_at FROM run before WHERE before.id = $1 AND before.host_id = $2 AND before.state = 'leased' AND before.fence = $3 FOR UPDATE) was
 WHERE run.id = was.id
 RETURNING run.leased_at, was.last_progress_at AS previous_progress_at, run.site_id, run.kind;
@@ -87,7 +146,7 @@ SELECT run.tenant_id, run.id FROM numbered n JOIN run ON run.tenant_id = n.tenan
 WHERE n.nth <= coalesce(n.places, n.nth) ORDER BY n.turn, n.priority, n.created_at LIMIT sqlc.arg(free);
 
 -- name: LeaseRun :one
-UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = sqlc.arg(now)::timestamptz, last_progress_at = NULL, progress = '{}'
+UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = sqlc.arg(now)::timestamptz, last_progress_at = NULL, moved_at = NULL, progress = '{}'
 WHERE tenant_id = $1 AND id = $2 AND state = 'queued'
 RETURNING *;
 

@@ -436,7 +436,7 @@ func (q *Queries) OpenEnrolment(ctx context.Context, arg OpenEnrolmentParams) (t
 }
 
 const runsOfHost = `-- name: RunsOfHost :many
-SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, s.name AS site_name, t.name AS tenant_name
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at, s.name AS site_name, t.name AS tenant_name
 FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
 WHERE r.host_id = $1 ORDER BY r.created_at DESC, r.id DESC LIMIT $2
 `
@@ -488,6 +488,7 @@ func (q *Queries) RunsOfHost(ctx context.Context, arg RunsOfHostParams) ([]RunsO
 			&i.Run.ProtectWhy,
 			&i.Run.AskedBy,
 			&i.Run.DestinationID,
+			&i.Run.MovedAt,
 			&i.SiteName,
 			&i.TenantName,
 		); err != nil {

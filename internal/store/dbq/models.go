@@ -1236,6 +1236,7 @@ type Run struct {
 	ProtectWhy     string
 	AskedBy        string
 	DestinationID  id.Destination
+	MovedAt        *time.Time
 }
 
 type Schedule struct {

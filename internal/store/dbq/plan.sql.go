@@ -320,7 +320,7 @@ func (q *Queries) QueueRuns(ctx context.Context, arg QueueRunsParams) (int64, er
 }
 
 const runsWithoutRepository = `-- name: RunsWithoutRepository :many
-SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
 LEFT JOIN repository p ON p.tenant_id = r.tenant_id AND p.site_id = r.site_id AND p.kind = r.kind
 WHERE r.host_id = $1 AND r.state = 'planned' AND r.not_before <= $2::timestamptz AND s.state = 'active'
   AND (p.id IS NULL OR p.state = 'new' AND NOT EXISTS (
@@ -371,6 +371,7 @@ func (q *Queries) RunsWithoutRepository(ctx context.Context, arg RunsWithoutRepo
 			&i.ProtectWhy,
 			&i.AskedBy,
 			&i.DestinationID,
+			&i.MovedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -12,11 +12,13 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 	"holdfast/internal/backup"
+	"holdfast/internal/catalog"
 	"holdfast/internal/id"
 )
 
 const beatRun = `-- name: BeatRun :one
-UPDATE run SET progress = $4, last_progress_at = $5::timestamptz
+UPDATE run SET progress = $4, last_progress_at = $5::timestamptz,
+  moved_at = CASE WHEN run.progress IS DISTINCT FROM $4 OR run.moved_at IS NULL THEN $5::timestamptz ELSE run.moved_at END
 FROM (SELECT before.id, before.last_progress_at FROM run before WHERE before.id = $1 AND before.host_id = $2 AND before.state = 'leased' AND before.fence = $3 FOR UPDATE) was
 WHERE run.id = was.id
 RETURNING run.leased_at, was.last_progress_at AS previous_progress_at, run.site_id, run.kind
@@ -80,6 +82,129 @@ func (q *Queries) CancelRun(ctx context.Context, arg CancelRunParams) (int64, er
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const copyOfRunForTenant = `-- name: CopyOfRunForTenant :one
+SELECT c.tenant_id, c.id, c.site_id, c.run_id, c.kind, c.state, c.taken_at, c.finished_at, c.seconds, c.files, c.bytes, c.stored_bytes, c.sha256, c.row_total, c.table_total,
+  c.vanished, c.details, c.local_month, c.sealed_name, c.verified_at, c.tiers, c.binned_at
+FROM copy c WHERE c.tenant_id = $1 AND c.run_id = $2
+`
+
+type CopyOfRunForTenantParams struct {
+	TenantID id.Tenant
+	RunID    id.Run
+}
+
+type CopyOfRunForTenantRow struct {
+	TenantID    id.Tenant
+	ID          id.Copy
+	SiteID      id.Site
+	RunID       id.Run
+	Kind        backup.Kind
+	State       catalog.State
+	TakenAt     time.Time
+	FinishedAt  time.Time
+	Seconds     float64
+	Files       int64
+	Bytes       int64
+	StoredBytes int64
+	Sha256      string
+	RowTotal    int64
+	TableTotal  int32
+	Vanished    int64
+	Details     json.RawMessage
+	LocalMonth  string
+	SealedName  string
+	VerifiedAt  *time.Time
+	Tiers       json.RawMessage
+	BinnedAt    *time.Time
+}
+
+func (q *Queries) CopyOfRunForTenant(ctx context.Context, arg CopyOfRunForTenantParams) (CopyOfRunForTenantRow, error) {
+	row := q.db.QueryRow(ctx, copyOfRunForTenant, arg.TenantID, arg.RunID)
+	var i CopyOfRunForTenantRow
+	err := row.Scan(
+		&i.TenantID,
+		&i.ID,
+		&i.SiteID,
+		&i.RunID,
+		&i.Kind,
+		&i.State,
+		&i.TakenAt,
+		&i.FinishedAt,
+		&i.Seconds,
+		&i.Files,
+		&i.Bytes,
+		&i.StoredBytes,
+		&i.Sha256,
+		&i.RowTotal,
+		&i.TableTotal,
+		&i.Vanished,
+		&i.Details,
+		&i.LocalMonth,
+		&i.SealedName,
+		&i.VerifiedAt,
+		&i.Tiers,
+		&i.BinnedAt,
+	)
+	return i, err
+}
+
+const eventsOfRun = `-- name: EventsOfRun :many
+SELECT id, tenant_id, at, actor, verb, subject_kind, subject_id, site_id, detail, address FROM event WHERE tenant_id = $1 AND site_id = $2::uuid
+  AND at >= $3::timestamptz AND at <= $4::timestamptz
+  AND (subject_id = $5::uuid OR subject_id = $6::uuid)
+ORDER BY at, id LIMIT $7
+`
+
+type EventsOfRunParams struct {
+	TenantID id.Tenant
+	SiteID   pgtype.UUID
+	Since    time.Time
+	Until    time.Time
+	RunID    pgtype.UUID
+	CopyID   pgtype.UUID
+	PageSize int32
+}
+
+// One run's page.
+func (q *Queries) EventsOfRun(ctx context.Context, arg EventsOfRunParams) ([]Event, error) {
+	rows, err := q.db.Query(ctx, eventsOfRun,
+		arg.TenantID,
+		arg.SiteID,
+		arg.Since,
+		arg.Until,
+		arg.RunID,
+		arg.CopyID,
+		arg.PageSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Event{}
+	for rows.Next() {
+		var i Event
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantID,
+			&i.At,
+			&i.Actor,
+			&i.Verb,
+			&i.SubjectKind,
+			&i.SubjectID,
+			&i.SiteID,
+			&i.Detail,
+			&i.Address,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const finishRun = `-- name: FinishRun :execrows
@@ -152,9 +277,9 @@ func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) error {
 }
 
 const leaseRun = `-- name: LeaseRun :one
-UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = $4::timestamptz, last_progress_at = NULL, progress = '{}'
+UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = $4::timestamptz, last_progress_at = NULL, moved_at = NULL, progress = '{}'
 WHERE tenant_id = $1 AND id = $2 AND state = 'queued'
-RETURNING tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id
+RETURNING tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at
 `
 
 type LeaseRunParams struct {
@@ -199,6 +324,7 @@ func (q *Queries) LeaseRun(ctx context.Context, arg LeaseRunParams) (Run, error)
 		&i.ProtectWhy,
 		&i.AskedBy,
 		&i.DestinationID,
+		&i.MovedAt,
 	)
 	return i, err
 }
@@ -253,23 +379,174 @@ func (q *Queries) LeasedRuns(ctx context.Context, hostID id.Host) ([]LeasedRunsR
 	return items, nil
 }
 
-const listRuns = `-- name: ListRuns :many
-SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, s.name AS site_name, t.name AS tenant_name,
+const listOpenRuns = `-- name: ListOpenRuns :many
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at, s.name AS site_name, t.name AS tenant_name,
   coalesce(c.files, 0)::bigint AS copy_files, coalesce(c.bytes, 0)::bigint AS copy_bytes, coalesce(c.stored_bytes, 0)::bigint AS copy_stored_bytes,
   coalesce(c.row_total, 0)::bigint AS copy_rows, coalesce(c.table_total, 0)::int AS copy_tables
-FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
+FROM (SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run r WHERE r.state IN ('planned', 'queued', 'leased')
+    AND ($1::uuid IS NULL OR r.tenant_id = $1::uuid)
+    AND ($2::uuid IS NULL OR r.site_id = $2::uuid)
+    AND ($3::uuid IS NULL OR r.host_id = $3::uuid)
+    AND ($4::text = '' OR r.kind = $4::text::backup_kind)
+    AND ($5::text = '' OR r.reason = $5::text::run_reason)
+    AND ($6::timestamptz IS NULL OR r.created_at >= $6::timestamptz)
+    AND ($7::timestamptz IS NULL OR r.created_at < $7::timestamptz)
+    AND ($8::text = '' OR r.state = $8::text::run_state)
+  ORDER BY r.state DESC, r.created_at DESC, r.id DESC LIMIT $9) r
+JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
 LEFT JOIN copy c ON c.tenant_id = r.tenant_id AND c.run_id = r.id
-WHERE ($1::uuid IS NULL OR r.tenant_id = $1::uuid)
-  AND ($2::uuid IS NULL OR r.site_id = $2::uuid)
-  AND ($3::bool = false OR r.state IN ('planned', 'queued', 'leased'))
-ORDER BY (r.state IN ('planned', 'queued', 'leased')) DESC, r.created_at DESC, r.id DESC
-LIMIT $4
+ORDER BY r.state DESC, r.created_at DESC, r.id DESC
+`
+
+type ListOpenRunsParams struct {
+	TenantID pgtype.UUID
+	SiteID   pgtype.UUID
+	HostID   pgtype.UUID
+	Kind     string
+	Reason   string
+	Since    *time.Time
+	Until    *time.Time
+	State    string
+	PageSize int32
+}
+
+type ListOpenRunsRow struct {
+	TenantID        id.Tenant
+	ID              id.Run
+	SiteID          id.Site
+	HostID          id.Host
+	Kind            backup.Kind
+	Reason          backup.Reason
+	State           backup.State
+	Priority        int16
+	Attempt         int32
+	MaxAttempts     int32
+	NotBefore       time.Time
+	HostEpoch       *int64
+	Fence           *int64
+	LeasedAt        *time.Time
+	StartedAt       *time.Time
+	StartedFence    *int64
+	LastProgressAt  *time.Time
+	Progress        json.RawMessage
+	FinishedAt      *time.Time
+	Error           string
+	ErrorCode       string
+	CreatedAt       time.Time
+	ProtectDays     int32
+	ProtectWhy      string
+	AskedBy         string
+	DestinationID   id.Destination
+	MovedAt         *time.Time
+	SiteName        string
+	TenantName      string
+	CopyFiles       int64
+	CopyBytes       int64
+	CopyStoredBytes int64
+	CopyRows        int64
+	CopyTables      int32
+}
+
+// Runs that have not ended: those at work first, then the newest.
+func (q *Queries) ListOpenRuns(ctx context.Context, arg ListOpenRunsParams) ([]ListOpenRunsRow, error) {
+	rows, err := q.db.Query(ctx, listOpenRuns,
+		arg.TenantID,
+		arg.SiteID,
+		arg.HostID,
+		arg.Kind,
+		arg.Reason,
+		arg.Since,
+		arg.Until,
+		arg.State,
+		arg.PageSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListOpenRunsRow{}
+	for rows.Next() {
+		var i ListOpenRunsRow
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.SiteID,
+			&i.HostID,
+			&i.Kind,
+			&i.Reason,
+			&i.State,
+			&i.Priority,
+			&i.Attempt,
+			&i.MaxAttempts,
+			&i.NotBefore,
+			&i.HostEpoch,
+			&i.Fence,
+			&i.LeasedAt,
+			&i.StartedAt,
+			&i.StartedFence,
+			&i.LastProgressAt,
+			&i.Progress,
+			&i.FinishedAt,
+			&i.Error,
+			&i.ErrorCode,
+			&i.CreatedAt,
+			&i.ProtectDays,
+			&i.ProtectWhy,
+			&i.AskedBy,
+			&i.DestinationID,
+			&i.MovedAt,
+			&i.SiteName,
+			&i.TenantName,
+			&i.CopyFiles,
+			&i.CopyBytes,
+			&i.CopyStoredBytes,
+			&i.CopyRows,
+			&i.CopyTables,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listRuns = `-- name: ListRuns :many
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at, s.name AS site_name, t.name AS tenant_name,
+  coalesce(c.files, 0)::bigint AS copy_files, coalesce(c.bytes, 0)::bigint AS copy_bytes, coalesce(c.stored_bytes, 0)::bigint AS copy_stored_bytes,
+  coalesce(c.row_total, 0)::bigint AS copy_rows, coalesce(c.table_total, 0)::int AS copy_tables
+FROM (SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run r WHERE r.state IN ('good', 'incomplete', 'failed', 'cancelled')
+    AND ($1::uuid IS NULL OR r.tenant_id = $1::uuid)
+    AND ($2::uuid IS NULL OR r.site_id = $2::uuid)
+    AND ($3::uuid IS NULL OR r.host_id = $3::uuid)
+    AND ($4::text = '' OR r.kind = $4::text::backup_kind)
+    AND ($5::text = '' OR r.reason = $5::text::run_reason)
+    AND ($6::timestamptz IS NULL OR r.created_at >= $6::timestamptz)
+    AND ($7::timestamptz IS NULL OR r.created_at < $7::timestamptz)
+    AND ($8::text = '' OR r.state = $8::text::run_state)
+    AND (NOT $9::bool OR r.state IN ('incomplete', 'failed', 'cancelled'))
+    AND ($5::text <> 'manual' OR r.reason = 'manual')
+    AND ($10::timestamptz IS NULL OR (r.created_at, r.id) < ($10::timestamptz, $11::uuid))
+  ORDER BY r.created_at DESC, r.id DESC LIMIT $12) r
+JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
+LEFT JOIN copy c ON c.tenant_id = r.tenant_id AND c.run_id = r.id
+ORDER BY r.created_at DESC, r.id DESC
 `
 
 type ListRunsParams struct {
 	TenantID pgtype.UUID
 	SiteID   pgtype.UUID
-	OnlyOpen bool
+	HostID   pgtype.UUID
+	Kind     string
+	Reason   string
+	Since    *time.Time
+	Until    *time.Time
+	State    string
+	Unwell   bool
+	BeforeAt *time.Time
+	BeforeID pgtype.UUID
 	PageSize int32
 }
 
@@ -300,6 +577,7 @@ type ListRunsRow struct {
 	ProtectWhy      string
 	AskedBy         string
 	DestinationID   id.Destination
+	MovedAt         *time.Time
 	SiteName        string
 	TenantName      string
 	CopyFiles       int64
@@ -309,11 +587,21 @@ type ListRunsRow struct {
 	CopyTables      int32
 }
 
+// Runs that have ended, the newest first, from a cursor on. To be planned for
+// what is asked: see PlanEachLook.
 func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsRow, error) {
 	rows, err := q.db.Query(ctx, listRuns,
 		arg.TenantID,
 		arg.SiteID,
-		arg.OnlyOpen,
+		arg.HostID,
+		arg.Kind,
+		arg.Reason,
+		arg.Since,
+		arg.Until,
+		arg.State,
+		arg.Unwell,
+		arg.BeforeAt,
+		arg.BeforeID,
 		arg.PageSize,
 	)
 	if err != nil {
@@ -350,6 +638,7 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsR
 			&i.ProtectWhy,
 			&i.AskedBy,
 			&i.DestinationID,
+			&i.MovedAt,
 			&i.SiteName,
 			&i.TenantName,
 			&i.CopyFiles,
@@ -369,7 +658,7 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsR
 }
 
 const openRunOf = `-- name: OpenRunOf :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased')
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased')
 `
 
 type OpenRunOfParams struct {
@@ -408,6 +697,7 @@ func (q *Queries) OpenRunOf(ctx context.Context, arg OpenRunOfParams) (Run, erro
 		&i.ProtectWhy,
 		&i.AskedBy,
 		&i.DestinationID,
+		&i.MovedAt,
 	)
 	return i, err
 }
@@ -564,7 +854,7 @@ func (q *Queries) RetryRun(ctx context.Context, arg RetryRunParams) (int64, erro
 }
 
 const runByID = `-- name: RunByID :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id FROM run WHERE id = $1
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run WHERE id = $1
 `
 
 func (q *Queries) RunByID(ctx context.Context, argID id.Run) (Run, error) {
@@ -597,12 +887,13 @@ func (q *Queries) RunByID(ctx context.Context, argID id.Run) (Run, error) {
 		&i.ProtectWhy,
 		&i.AskedBy,
 		&i.DestinationID,
+		&i.MovedAt,
 	)
 	return i, err
 }
 
 const runForTenant = `-- name: RunForTenant :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id FROM run WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run WHERE tenant_id = $1 AND id = $2
 `
 
 type RunForTenantParams struct {
@@ -640,12 +931,13 @@ func (q *Queries) RunForTenant(ctx context.Context, arg RunForTenantParams) (Run
 		&i.ProtectWhy,
 		&i.AskedBy,
 		&i.DestinationID,
+		&i.MovedAt,
 	)
 	return i, err
 }
 
 const runsOfSite = `-- name: RunsOfSite :many
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3
 `
 
 type RunsOfSiteParams struct {
@@ -690,6 +982,7 @@ func (q *Queries) RunsOfSite(ctx context.Context, arg RunsOfSiteParams) ([]Run, 
 			&i.ProtectWhy,
 			&i.AskedBy,
 			&i.DestinationID,
+			&i.MovedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -702,7 +995,7 @@ func (q *Queries) RunsOfSite(ctx context.Context, arg RunsOfSiteParams) ([]Run, 
 }
 
 const startRun = `-- name: StartRun :execrows
-UPDATE run SET started_at = $3::timestamptz, started_fence = $4, attempt = attempt + 1, last_progress_at = $3::timestamptz
+UPDATE run SET started_at = $3::timestamptz, started_fence = $4, attempt = attempt + 1, last_progress_at = $3::timestamptz, moved_at = $3::timestamptz
 WHERE id = $1 AND host_id = $2 AND state = 'leased' AND fence = $4 AND started_fence IS DISTINCT FROM $4
 `
 
@@ -724,4 +1017,71 @@ func (q *Queries) StartRun(ctx context.Context, arg StartRunParams) (int64, erro
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const waitOfRun = `-- name: WaitOfRun :one
+SELECT h.name AS host_name, h.state AS host_state, h.last_seen_at, h.max_runs, s.state AS site_state, s.name AS site_name, s.time_zone, t.name AS tenant_name,
+  (SELECT count(*) FROM run l WHERE l.host_id = r.host_id AND l.state = 'leased') AS host_running,
+  (SELECT count(*) FROM run q WHERE q.host_id = r.host_id AND q.state = 'queued' AND (q.priority, q.created_at, q.id) < (r.priority, r.created_at, r.id)) AS ahead,
+  EXISTS (SELECT 1 FROM run o WHERE o.site_id = r.site_id AND o.state = 'leased' AND o.id <> r.id)::bool AS site_busy,
+  coalesce(p.state::text, '')::text AS repository_state,
+  coalesce((SELECT k.error FROM keeper_task k WHERE k.repository_id = p.id AND k.kind = 'create_repository' ORDER BY k.created_at DESC LIMIT 1), '')::text AS repository_error,
+  coalesce(d.name, '')::text AS destination_name, coalesce(d.state::text, '')::text AS destination_state, coalesce(d.max_runs, 0)::int AS destination_max,
+  (CASE WHEN d.max_runs > 0 THEN (SELECT count(*) FROM run w WHERE w.destination_id = d.id AND w.state = 'leased') ELSE 0 END)::bigint AS destination_running
+FROM run r JOIN host h ON h.id = r.host_id JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
+LEFT JOIN repository p ON p.tenant_id = r.tenant_id AND p.site_id = r.site_id AND p.kind = r.kind
+LEFT JOIN destination d ON d.id = p.destination_id
+WHERE r.tenant_id = $1 AND r.id = $2
+`
+
+type WaitOfRunParams struct {
+	TenantID id.Tenant
+	ID       id.Run
+}
+
+type WaitOfRunRow struct {
+	HostName           string
+	HostState          HostState
+	LastSeenAt         *time.Time
+	MaxRuns            int32
+	SiteState          SiteState
+	SiteName           string
+	TimeZone           string
+	TenantName         string
+	HostRunning        int64
+	Ahead              int64
+	SiteBusy           bool
+	RepositoryState    string
+	RepositoryError    string
+	DestinationName    string
+	DestinationState   string
+	DestinationMax     int32
+	DestinationRunning int64
+}
+
+// Why a run waits: its host, its place in the line there, its repository and
+// the destination's places.
+func (q *Queries) WaitOfRun(ctx context.Context, arg WaitOfRunParams) (WaitOfRunRow, error) {
+	row := q.db.QueryRow(ctx, waitOfRun, arg.TenantID, arg.ID)
+	var i WaitOfRunRow
+	err := row.Scan(
+		&i.HostName,
+		&i.HostState,
+		&i.LastSeenAt,
+		&i.MaxRuns,
+		&i.SiteState,
+		&i.SiteName,
+		&i.TimeZone,
+		&i.TenantName,
+		&i.HostRunning,
+		&i.Ahead,
+		&i.SiteBusy,
+		&i.RepositoryState,
+		&i.RepositoryError,
+		&i.DestinationName,
+		&i.DestinationState,
+		&i.DestinationMax,
+		&i.DestinationRunning,
+	)
+	return i, err
 }
