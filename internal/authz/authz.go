@@ -28,6 +28,7 @@ const (
 	InvitePeople Action = "people.invite"
 	ManagePeople Action = "account.manage"
 	ViewQueue    Action = "queue.view"
+	ViewVault    Action = "destination.view"
 	ManageVault  Action = "destination.manage"
 	RestoreCopy  Action = "copy.restore"
 	ProtectCopy  Action = "copy.protect"
@@ -36,14 +37,15 @@ const (
 	ViewPolicies Action = "policy.view"
 	EditPolicies Action = "policy.edit"
 	ManageTokens Action = "token.manage"
+	ViewAudit    Action = "audit.view"
 )
 
 // Actions are all actions, in a stable order.
 func Actions() []Action {
 	return []Action{
 		ViewFleet, ViewSite, ViewRuns, StartBackup, CancelRun, ViewHosts, ManageHosts, ManageSites,
-		ViewTenants, ManageTenant, ViewPeople, InvitePeople, ManagePeople, ViewQueue, ManageVault, RestoreCopy,
-		ProtectCopy, KeepCopy, HoldCopies, ViewPolicies, EditPolicies, ManageTokens,
+		ViewTenants, ManageTenant, ViewPeople, InvitePeople, ManagePeople, ViewQueue, ViewVault, ManageVault, RestoreCopy,
+		ProtectCopy, KeepCopy, HoldCopies, ViewPolicies, EditPolicies, ManageTokens, ViewAudit,
 	}
 }
 
@@ -142,6 +144,7 @@ var table = map[Action]allowed{
 	InvitePeople: {staff: helping, member: []tenant.Role{tenant.Admin}},
 	ManagePeople: {staff: []tenant.StaffRole{tenant.Owner}},
 	ViewQueue:    {staff: allStaff},
+	ViewVault:    {staff: allStaff},
 	ManageVault:  {staff: operating},
 	RestoreCopy:  {staff: operating},
 	ProtectCopy:  {staff: helping, member: []tenant.Role{tenant.Admin, tenant.Member}},
@@ -150,6 +153,7 @@ var table = map[Action]allowed{
 	ViewPolicies: {staff: allStaff},
 	EditPolicies: {staff: operating},
 	ManageTokens: {staff: []tenant.StaffRole{tenant.Owner}},
+	ViewAudit:    {staff: allStaff, member: []tenant.Role{tenant.Admin}},
 }
 
 // says is what each action is, in words, for the printed table.
@@ -168,6 +172,7 @@ var says = map[Action]string{
 	InvitePeople: "invite people into a customer organisation, and remove them",
 	ManagePeople: "invite staff, change roles, disable accounts, reset factors",
 	ViewQueue:    "see the queue",
+	ViewVault:    "see the destinations, what they hold and when they are full",
 	ManageVault:  "add and change destinations",
 	RestoreCopy:  "fetch and restore a copy",
 	ProtectCopy:  "protect a copy for some days",
@@ -176,6 +181,7 @@ var says = map[Action]string{
 	ViewPolicies: "see the backup policies",
 	EditPolicies: "edit policies and assign them to sites",
 	ManageTokens: "make, list and revoke tokens of the API",
+	ViewAudit:    "see who did what, when and from where",
 }
 
 // Says tells in a few words what the action is.

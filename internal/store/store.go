@@ -256,7 +256,27 @@ func (tx *Tx) Event(ctx context.Context, verb string, of Subject, detail map[str
 	if of.ID != uuid.Nil {
 		p.SubjectID = &of.ID
 	}
+	if at := address(ctx); at != "" && tx.grant.Scope() != authz.WorkerScope {
+		p.Address = &at
+	}
 	return tx.InsertEvent(ctx, p)
+}
+
+type addressKey struct{}
+
+// WithAddress makes the events of what a person does note from where: the
+// network, as the door that they came by knows it. What the system does notes
+// none, whoever caused it.
+func WithAddress(ctx context.Context, address string) context.Context {
+	return context.WithValue(ctx, addressKey{}, address)
+}
+
+func address(ctx context.Context) string {
+	s, _ := ctx.Value(addressKey{}).(string)
+	if len(s) > 64 {
+		return ""
+	}
+	return s
 }
 
 // Actor names who acts, as the event log does.
