@@ -160,6 +160,8 @@ GRANT DELETE ON copy, keeper_task TO holdfast_worker;
 
 -- +goose Down
 DROP TABLE clock_watch, copy_use, missed_slot, schedule;
+DROP POLICY of_tenant ON policy;
+DROP POLICY of_tenant ON policy_version;
 ALTER TABLE repository DROP COLUMN maintained_at, DROP COLUMN deleted_at, DROP COLUMN maintain_at, DROP COLUMN stored_bytes;
 DROP INDEX copy_deleting;
 ALTER TABLE copy DROP COLUMN tiers, DROP COLUMN started_at, DROP COLUMN initial, DROP COLUMN protected_until, DROP COLUMN protected_why,
