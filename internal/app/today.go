@@ -1,0 +1,114 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"holdfast/internal/authz"
+	"holdfast/internal/id"
+	"holdfast/internal/store"
+	"holdfast/internal/store/dbq"
+)
+
+// What bounds the first page of the day: of whatever is wrong, so many rows
+// are counted, and so many groups of them are given.
+const (
+	todayCounted = 5_000
+	todayFailing = 500 // each costs a look at its last run
+	todayGroups  = 12
+	todayHosts   = 5 // silent hosts of which it is told what is due
+	todayTasks   = 7 * 24 * time.Hour
+)
+
+// HostSilence is how long a host may say nothing before it counts as silent: it
+// speaks every ten seconds.
+const HostSilence = 2 * time.Minute
+
+// SilentHost is a host that should speak and does not.
+type SilentHost struct {
+	dbq.TodaySilentRow
+	Late  int64     // of its sites
+	DueAt time.Time // when its next copy is due; long ago for none
+	Told  bool      // Late and DueAt were looked up
+}
+
+// Today is what is at risk now, in groups by host, cause or place, each with
+// how many there are. Counts end at a limit: Counted of a group's rows says how
+// many were looked at.
+type Today struct {
+	Now        time.Time
+	Basis      dbq.TodayBasisRow
+	Late       []dbq.TodayLateRow // late though nothing failed
+	Failed     []dbq.TodayFailedRow
+	Damaged    []dbq.TodayDamagedRow
+	Incomplete []dbq.TodayIncompleteRow
+	Without    dbq.TodayWithoutRow
+	Silent     []SilentHost // those with the most sites
+	Storage    []dbq.TodayStorageRow
+	Apart      dbq.TodayApartRow
+	CountedAll int64 // how many are counted at most
+}
+
+// LookAtToday gives what is at risk now over every tenant, which is staff's.
+func (a *App) LookAtToday(ctx context.Context, who authz.Actor) (Today, error) {
+	var t Today
+	err := a.do(ctx, who, authz.ViewFleet, id.Tenant{}, func(ctx context.Context, tx *store.Tx) (err error) {
+		t = Today{Now: tx.Now, CountedAll: todayCounted}
+		if t.Basis, err = tx.TodayBasis(ctx, todayCounted); err != nil {
+			return err
+		}
+		if t.Late, err = tx.TodayLate(ctx, dbq.TodayLateParams{Now: tx.Now, Counted: todayCounted, PageSize: todayGroups}); err != nil {
+			return err
+		}
+		if t.Failed, err = tx.TodayFailed(ctx, dbq.TodayFailedParams{Now: tx.Now, Counted: todayFailing, PageSize: todayGroups}); err != nil {
+			return err
+		}
+		if t.Damaged, err = tx.TodayDamaged(ctx, dbq.TodayDamagedParams{Counted: todayCounted, PageSize: todayGroups}); err != nil {
+			return err
+		}
+		if t.Incomplete, err = tx.TodayIncomplete(ctx, dbq.TodayIncompleteParams{Counted: todayCounted, PageSize: todayGroups}); err != nil {
+			return err
+		}
+		if t.Without, err = tx.TodayWithout(ctx, dbq.TodayWithoutParams{Now: tx.Now, Counted: todayCounted}); err != nil {
+			return err
+		}
+		if t.Storage, err = tx.TodayStorage(ctx, dbq.TodayStorageParams{Since: tx.Now.Add(-todayTasks), PageSize: 200}); err != nil {
+			return err
+		}
+		if t.Apart, err = tx.TodayApart(ctx); err != nil {
+			return err
+		}
+		t.Silent, err = silentHosts(ctx, tx)
+		return err
+	})
+	return t, err
+}
+
+func silentHosts(ctx context.Context, tx *store.Tx) ([]SilentHost, error) {
+	rows, err := tx.TodaySilent(ctx, dbq.TodaySilentParams{SilentSince: tx.Now.Add(-HostSilence), PageSize: todayGroups})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]SilentHost, len(rows))
+	for i, r := range rows {
+		out[i].TodaySilentRow = r
+		if i >= todayHosts {
+			continue
+		}
+		due, err := tx.TodayDueOfHost(ctx, dbq.TodayDueOfHostParams{HostID: r.HostID, Now: tx.Now})
+		if err != nil {
+			return nil, err
+		}
+		out[i].Late, out[i].DueAt, out[i].Told = due.Late, due.DueAt, true
+	}
+	return out, nil
+}
+
+// ClockJumped tells whether deletions are stopped because the clock jumped.
+func (t Today) ClockJumped() bool {
+	jumped := t.Basis.JumpedAt
+	if jumped.Unix() <= 0 {
+		return false
+	}
+	return clockJumped(dbq.ClockWatch{SeenAt: t.Basis.PlannerAt, JumpedAt: &jumped}, t.Now)
+}
