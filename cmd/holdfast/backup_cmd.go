@@ -36,7 +36,7 @@ func newBackup(s *settings) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		keep, err := protection(protect, reason)
+		keep, err := protection("protect", protect, reason)
 		if err != nil {
 			return err
 		}
@@ -54,15 +54,15 @@ func newBackup(s *settings) *cobra.Command {
 	return c
 }
 
-// protection reads --protect, days with or without a d, and --reason.
-func protection(days, reason string) (app.Protection, error) {
+// protection reads a number of days, with or without a d, and a reason.
+func protection(flag, days, reason string) (app.Protection, error) {
 	p := app.Protection{Reason: reason}
 	if days == "" {
 		return p, nil
 	}
 	n, err := strconv.Atoi(strings.TrimSuffix(days, "d"))
 	if err != nil || n < 1 {
-		return p, errs.Field("protect", "%q must be a number of days, like 30d", days)
+		return p, errs.Field(flag, "%q must be a number of days, like 30d", days)
 	}
 	p.Days = n
 	return p, nil

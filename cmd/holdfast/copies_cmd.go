@@ -20,6 +20,7 @@ import (
 	"holdfast/internal/catalog"
 	"holdfast/internal/engine"
 	"holdfast/internal/errs"
+	"holdfast/internal/httpd/api"
 	"holdfast/internal/id"
 	"holdfast/internal/sitedb"
 	"holdfast/internal/vault"
@@ -39,7 +40,8 @@ func newCopies(s *settings) *cobra.Command {
 			}
 			return console(c, s, func(ctx context.Context, a *app.App) error { return a.VerifyCopy(ctx, authz.Console(), of) })
 		})
-	return listing(group("copies", "The catalog", list, verify, newFetch(s), newUnseal(s)), list)
+	return listing(group("copies", "The catalog", list, verify, newFetch(s), newUnseal(s),
+		newProtect(s), newUnprotect(s), newPin(s), newUnpin(s), newHold(s), newRelease(s), newTakeBack(s)), list)
 }
 
 func listCopies(ctx context.Context, c *cobra.Command, a *app.App, site string, asJSON bool) error {
@@ -47,38 +49,18 @@ func listCopies(ctx context.Context, c *cobra.Command, a *app.App, site string, 
 	if err != nil {
 		return err
 	}
-	type copyRow struct {
-		Copy        string          `json:"copy"`
-		Kind        string          `json:"kind"`
-		State       string          `json:"state"`
-		TakenAt     time.Time       `json:"taken_at"`
-		Seconds     float64         `json:"seconds"`
-		Files       int64           `json:"files"`
-		Bytes       int64           `json:"bytes"`
-		StoredBytes int64           `json:"stored_bytes"`
-		Tables      int32           `json:"tables"`
-		Rows        int64           `json:"rows"`
-		SHA256      string          `json:"sha256,omitempty"`
-		Sealed      string          `json:"sealed_file,omitempty"`
-		VerifiedAt  *time.Time      `json:"verified_at"`
-		Details     json.RawMessage `json:"details"`
-	}
-	out, cells := []copyRow{}, [][]string{{"COPY", "KIND", "STATE", "TAKEN", "BYTES", "STORED", "FILES", "ROWS", "VERIFIED"}}
-	for _, r := range v.Copies {
-		out = append(out, copyRow{
-			r.ID.String(), string(r.Kind), string(r.State), r.TakenAt.UTC(), r.Seconds, r.Files, r.Bytes, r.StoredBytes, r.TableTotal, r.RowTotal,
-			r.Sha256, r.SealedName, r.VerifiedAt, r.Details,
-		})
-		verified := "not yet"
-		if r.VerifiedAt != nil {
-			verified = r.VerifiedAt.UTC().Format(time.RFC3339)
-		}
-		cells = append(cells, []string{
-			r.ID.String(), string(r.Kind), string(r.State), r.TakenAt.UTC().Format(time.RFC3339), fmt.Sprint(r.Bytes), fmt.Sprint(r.StoredBytes), fmt.Sprint(r.Files), fmt.Sprint(r.RowTotal), verified,
-		})
-	}
+	out, cells := api.CopiesOf(v), [][]string{{"COPY", "KIND", "STATE", "TAKEN", "BYTES", "STORED", "VERIFIED", "SERVED", "STAYS BECAUSE"}}
 	if asJSON {
 		return printJSON(c.OutOrStdout(), out)
+	}
+	for _, r := range out {
+		verified := "not yet"
+		if r.VerifiedAt != nil {
+			verified = r.VerifiedAt.Format(time.RFC3339)
+		}
+		cells = append(cells, []string{
+			r.Copy, r.Kind, r.State, r.TakenAt.Format(time.RFC3339), fmt.Sprint(r.Bytes), fmt.Sprint(r.StoredBytes), verified, slots(r.Served, "nothing"), staysBecause(r),
+		})
 	}
 	return table(c.OutOrStdout(), cells)
 }

@@ -124,7 +124,7 @@ func TestUnseal_WithTheMasterKeyAlone(t *testing.T) {
 func TestListing_AGroupAloneLists(t *testing.T) {
 	t.Parallel()
 	root := newRoot(io.Discard, io.Discard)
-	for _, name := range []string{"tenant", "host", "site", "destination", "copies", "runs", "user"} {
+	for _, name := range []string{"tenant", "host", "site", "destination", "copies", "runs", "user", "token"} {
 		c, _, err := root.Find([]string{name})
 		if err != nil || c.Flags().Lookup("json") == nil {
 			t.Errorf("%s takes no --json: %v", name, err)

@@ -69,7 +69,7 @@ func TestPolicy_BadInputIsOneLineAndExitCode2(t *testing.T) {
 		{"rules[0].kep", []string{"show", "--policy", file}},
 		{"--policy", []string{"show", "--policy", file + ".none"}},
 		{"--policy", []string{"show", "--policy", filepath.Dir(file)}},
-		{"arguments", []string{"show", "more"}},
+		{"arguments", []string{"show", "one", "more"}},
 	} {
 		code, out, complaints := command(t, append([]string{"policy"}, c.args...)...)
 		if code != 2 || out != "" || strings.Count(complaints, "\n") != 1 || !strings.Contains(complaints, c.says) {

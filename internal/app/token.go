@@ -40,27 +40,28 @@ var tokenName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 // owner, who makes tokens and accounts.
 var tokenRoles = []tenant.StaffRole{tenant.Operator, tenant.Support, tenant.Auditor}
 
-func (n NewToken) check() (NewToken, error) {
-	if n.Days == 0 {
-		n.Days = TokenDays
-	}
+// Check says what is wrong with it, without looking at the database.
+func (n NewToken) Check() error {
 	switch {
 	case !tokenName.MatchString(n.Name):
-		return n, errs.Field("name", "%q must be a short lower-case name, like monitoring", clip(n.Name, 80))
-	case n.Days < 1 || n.Days > maxTokenDays:
-		return n, errs.Field("expires", "%d must be from 1 to %d days", n.Days, maxTokenDays)
+		return errs.Field("name", "%q must be a short lower-case name, like monitoring", clip(n.Name, 80))
+	case n.Days < 0 || n.Days > maxTokenDays:
+		return errs.Field("expires", "%d must be from 1 to %d days", n.Days, maxTokenDays)
 	case n.Tenant == "" && !slices.Contains(tokenRoles, n.Staff):
-		return n, errs.Field("role", "%q must be operator, support or auditor; or name a tenant and admin, member or viewer", n.Staff)
+		return errs.Field("role", "%q must be operator, support or auditor; or name a tenant and admin, member or viewer", n.Staff)
 	case n.Tenant != "" && !slices.Contains(tenant.Roles(), n.Role):
-		return n, errs.Field("role", "%q must be admin, member or viewer within a tenant", n.Role)
+		return errs.Field("role", "%q must be admin, member or viewer within a tenant", n.Role)
 	}
-	return n, nil
+	return nil
 }
 
 // MakeToken makes a token of the API and gives it, once: only its hash is kept.
 func (a *App) MakeToken(ctx context.Context, who authz.Actor, n NewToken) (token string, expires time.Time, err error) {
-	if n, err = n.check(); err != nil {
+	if err := n.Check(); err != nil {
 		return "", expires, err
+	}
+	if n.Days == 0 {
+		n.Days = TokenDays
 	}
 	if token, err = seal.NewToken(TokenPrefix); err != nil {
 		return "", expires, err
