@@ -50,7 +50,7 @@ func newHost(s *settings) *cobra.Command {
 	move := func(use, short string, to dbq.HostState) *cobra.Command {
 		return leaf(use+" NAME", short, "holdfast host "+use+" host-a", 1, func(c *cobra.Command, args []string) error {
 			return console(c, s, func(ctx context.Context, a *app.App) error {
-				if err := a.MoveHost(ctx, authz.Console(), args[0], to); err != nil {
+				if err := a.MoveHost(ctx, authz.Console(), args[0], to, ""); err != nil {
 					return err
 				}
 				_, err := fmt.Fprintf(c.OutOrStdout(), "%s is %s.\n", args[0], to)
@@ -83,13 +83,7 @@ func printEnrolment(c *cobra.Command, s *settings, name, token string, asJSON bo
 			return err
 		}
 	}
-	// The token comes by a pipe: printf is the shell's own, so no list of
-	// processes shows it.
-	command := "printf %s " + token + " | holdfast-agent enrol --token-file - --server " + url
-	if pin != "" {
-		command += " --pin " + pin
-	}
-	command += " --allow-root /var/www"
+	command := app.EnrolCommand(token, url, pin)
 	if asJSON {
 		return printJSON(c.OutOrStdout(), map[string]string{"host": name, "token": token, "server": url, "pin": pin, "command": command})
 	}

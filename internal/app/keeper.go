@@ -65,6 +65,9 @@ func (a *App) Sweep(ctx context.Context) error {
 		if _, err := tx.DeleteExpiredSessions(ctx, tx.Now); err != nil {
 			return err
 		}
+		if err := tidyUsage(ctx, tx); err != nil {
+			return err
+		}
 		return tidyIdentity(ctx, tx)
 	})
 }

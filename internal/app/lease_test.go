@@ -356,7 +356,7 @@ func TestEnrol_TakesATokenOnceAndKeepsOnlyHashes(t *testing.T) {
 	if n := r.Count("SELECT count(*) FROM host WHERE credential_hash::text LIKE '%' || $1 || '%'", h.credential); n != 0 {
 		t.Error("the credential is in the database")
 	}
-	r.must(r.MoveHost(t.Context(), authz.Console(), "host-a", "revoked"))
+	r.must(r.MoveHost(t.Context(), authz.Console(), "host-a", "revoked", ""))
 	if _, err := r.HostByCredential(t.Context(), h.credential); !errs.Is(err, errs.Unsigned) {
 		t.Errorf("a revoked credential is known: %v", err)
 	}
@@ -368,12 +368,12 @@ func TestPoll_AHostInMaintenanceGetsNoNewWork(t *testing.T) {
 	r.tenant("a")
 	h := r.host("host-a", 2)
 	r.site("a.example", "a", "host-a")
-	r.must(r.MoveHost(t.Context(), authz.Console(), "host-a", "maintenance"))
+	r.must(r.MoveHost(t.Context(), authz.Console(), "host-a", "maintenance", ""))
 	h.hello()
 	if got := h.mustPoll(); len(got) != 0 {
 		t.Fatalf("leased %+v", got)
 	}
-	r.must(r.MoveHost(t.Context(), authz.Console(), "host-a", "active"))
+	r.must(r.MoveHost(t.Context(), authz.Console(), "host-a", "active", ""))
 	if got := h.mustPoll(); len(got) != 1 {
 		t.Fatalf("leased %+v", got)
 	}

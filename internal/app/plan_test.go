@@ -96,14 +96,14 @@ func TestPlan_AHostInMaintenanceOwesUntilItIsBack(t *testing.T) {
 	r.end()
 	r.owe("a.example")
 	r.owe("b.example")
-	r.must(r.MoveHost(t.Context(), authz.Console(), "host-a", "maintenance"))
+	r.must(r.MoveHost(t.Context(), authz.Console(), "host-a", "maintenance", ""))
 	if p := r.plan(); p.Runs != 2 || p.Jobs != 1 {
 		t.Fatalf("%+v", p)
 	}
 	if n := r.Count("SELECT count(*) FROM schedule d JOIN site s ON s.id = d.site_id WHERE s.name = 'a.example' AND start_at IS NOT NULL"); n != 2 {
 		t.Fatalf("%d rows of the host in maintenance are still due", n)
 	}
-	r.must(r.MoveHost(t.Context(), authz.Console(), "host-a", "active"))
+	r.must(r.MoveHost(t.Context(), authz.Console(), "host-a", "active", ""))
 	if p := r.plan(); p.Runs != 2 {
 		t.Fatalf("back: %+v", p)
 	}

@@ -112,10 +112,20 @@ func (k *Keeper) keep(ctx context.Context, d app.Destination, wake chan struct{}
 			continue
 		}
 		if err := k.app.ReclaimTasks(held, d.ID); err == nil {
-			k.work(held, d, wake, log)
+			k.hold(held, d, wake, log)
 		}
 		lock.Release(ctx)
 	}
+}
+
+// hold works and samples while the lock is held, and returns when both ended.
+func (k *Keeper) hold(ctx context.Context, d app.Destination, wake chan struct{}, log *slog.Logger) {
+	ctx, cancel := context.WithCancel(ctx)
+	var sampling sync.WaitGroup
+	sampling.Go(func() { k.sample(ctx, d, log) })
+	k.work(ctx, d, wake, log)
+	cancel()
+	sampling.Wait()
 }
 
 func (k *Keeper) work(ctx context.Context, d app.Destination, wake chan struct{}, log *slog.Logger) {

@@ -17,13 +17,14 @@ ON CONFLICT (destination_id, daily, slot) DO UPDATE SET at = excluded.at, stored
 WHERE usage_sample.at <= excluded.at;
 
 -- name: NewestSamples :many
-SELECT DISTINCT ON (u.destination_id) u.* FROM usage_sample u WHERE NOT u.daily ORDER BY u.destination_id, u.slot DESC;
+SELECT DISTINCT ON (u.destination_id) u.* FROM usage_sample u
+WHERE NOT u.daily AND u.slot <= sqlc.arg(now)::timestamptz ORDER BY u.destination_id, u.slot DESC;
 
 -- name: SamplesSince :many
-SELECT * FROM usage_sample WHERE destination_id = $1 AND daily = $2 AND slot >= sqlc.arg(since)::timestamptz ORDER BY slot;
+SELECT * FROM usage_sample WHERE destination_id = $1 AND daily = $2 AND slot BETWEEN sqlc.arg(since)::timestamptz AND sqlc.arg(now)::timestamptz ORDER BY slot;
 
 -- name: DailySamplesSince :many
-SELECT * FROM usage_sample WHERE daily AND slot >= sqlc.arg(since)::timestamptz ORDER BY destination_id, slot;
+SELECT * FROM usage_sample WHERE daily AND slot BETWEEN sqlc.arg(since)::timestamptz AND sqlc.arg(now)::timestamptz ORDER BY destination_id, slot;
 
 -- name: DropSamples :execrows
 DELETE FROM usage_sample WHERE NOT daily AND slot < sqlc.arg(hours_before)::timestamptz OR daily AND slot < sqlc.arg(days_before)::timestamptz;

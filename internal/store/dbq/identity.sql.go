@@ -32,7 +32,7 @@ func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationPara
 }
 
 const accountByOIDC = `-- name: AccountByOIDC :one
-SELECT a.id, a.email, a.name, a.password_hash, a.staff_role, a.disabled_at, a.created_at FROM account a JOIN account_oidc o ON o.account_id = a.id WHERE o.issuer = $1 AND o.subject = $2
+SELECT a.id, a.email, a.name, a.password_hash, a.staff_role, a.disabled_at, a.created_at, a.time_zone FROM account a JOIN account_oidc o ON o.account_id = a.id WHERE o.issuer = $1 AND o.subject = $2
 `
 
 type AccountByOIDCParams struct {
@@ -51,6 +51,7 @@ func (q *Queries) AccountByOIDC(ctx context.Context, arg AccountByOIDCParams) (A
 		&i.StaffRole,
 		&i.DisabledAt,
 		&i.CreatedAt,
+		&i.TimeZone,
 	)
 	return i, err
 }

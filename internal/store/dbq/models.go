@@ -948,6 +948,7 @@ type Account struct {
 	StaffRole    *tenant.StaffRole
 	DisabledAt   *time.Time
 	CreatedAt    time.Time
+	TimeZone     string
 }
 
 type AccountOidc struct {

@@ -16,7 +16,7 @@ import (
 )
 
 const accountByEmail = `-- name: AccountByEmail :one
-SELECT id, email, name, password_hash, staff_role, disabled_at, created_at FROM account WHERE email = $1
+SELECT id, email, name, password_hash, staff_role, disabled_at, created_at, time_zone FROM account WHERE email = $1
 `
 
 func (q *Queries) AccountByEmail(ctx context.Context, email string) (Account, error) {
@@ -30,12 +30,13 @@ func (q *Queries) AccountByEmail(ctx context.Context, email string) (Account, er
 		&i.StaffRole,
 		&i.DisabledAt,
 		&i.CreatedAt,
+		&i.TimeZone,
 	)
 	return i, err
 }
 
 const accountByID = `-- name: AccountByID :one
-SELECT id, email, name, password_hash, staff_role, disabled_at, created_at FROM account WHERE id = $1
+SELECT id, email, name, password_hash, staff_role, disabled_at, created_at, time_zone FROM account WHERE id = $1
 `
 
 func (q *Queries) AccountByID(ctx context.Context, argID id.Account) (Account, error) {
@@ -49,6 +50,7 @@ func (q *Queries) AccountByID(ctx context.Context, argID id.Account) (Account, e
 		&i.StaffRole,
 		&i.DisabledAt,
 		&i.CreatedAt,
+		&i.TimeZone,
 	)
 	return i, err
 }

@@ -14,11 +14,16 @@ import (
 )
 
 const dailySamplesSince = `-- name: DailySamplesSince :many
-SELECT destination_id, daily, slot, at, stored_bytes, repositories, measured, copies, free_bytes, total_bytes FROM usage_sample WHERE daily AND slot >= $1::timestamptz ORDER BY destination_id, slot
+SELECT destination_id, daily, slot, at, stored_bytes, repositories, measured, copies, free_bytes, total_bytes FROM usage_sample WHERE daily AND slot BETWEEN $1::timestamptz AND $2::timestamptz ORDER BY destination_id, slot
 `
 
-func (q *Queries) DailySamplesSince(ctx context.Context, since time.Time) ([]UsageSample, error) {
-	rows, err := q.db.Query(ctx, dailySamplesSince, since)
+type DailySamplesSinceParams struct {
+	Since time.Time
+	Now   time.Time
+}
+
+func (q *Queries) DailySamplesSince(ctx context.Context, arg DailySamplesSinceParams) ([]UsageSample, error) {
+	rows, err := q.db.Query(ctx, dailySamplesSince, arg.Since, arg.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -260,11 +265,12 @@ func (q *Queries) MeasureDestination(ctx context.Context, destinationID id.Desti
 }
 
 const newestSamples = `-- name: NewestSamples :many
-SELECT DISTINCT ON (u.destination_id) u.destination_id, u.daily, u.slot, u.at, u.stored_bytes, u.repositories, u.measured, u.copies, u.free_bytes, u.total_bytes FROM usage_sample u WHERE NOT u.daily ORDER BY u.destination_id, u.slot DESC
+SELECT DISTINCT ON (u.destination_id) u.destination_id, u.daily, u.slot, u.at, u.stored_bytes, u.repositories, u.measured, u.copies, u.free_bytes, u.total_bytes FROM usage_sample u
+WHERE NOT u.daily AND u.slot <= $1::timestamptz ORDER BY u.destination_id, u.slot DESC
 `
 
-func (q *Queries) NewestSamples(ctx context.Context) ([]UsageSample, error) {
-	rows, err := q.db.Query(ctx, newestSamples)
+func (q *Queries) NewestSamples(ctx context.Context, now time.Time) ([]UsageSample, error) {
+	rows, err := q.db.Query(ctx, newestSamples, now)
 	if err != nil {
 		return nil, err
 	}
@@ -324,17 +330,23 @@ func (q *Queries) RetryTask(ctx context.Context, arg RetryTaskParams) (int64, er
 }
 
 const samplesSince = `-- name: SamplesSince :many
-SELECT destination_id, daily, slot, at, stored_bytes, repositories, measured, copies, free_bytes, total_bytes FROM usage_sample WHERE destination_id = $1 AND daily = $2 AND slot >= $3::timestamptz ORDER BY slot
+SELECT destination_id, daily, slot, at, stored_bytes, repositories, measured, copies, free_bytes, total_bytes FROM usage_sample WHERE destination_id = $1 AND daily = $2 AND slot BETWEEN $3::timestamptz AND $4::timestamptz ORDER BY slot
 `
 
 type SamplesSinceParams struct {
 	DestinationID id.Destination
 	Daily         bool
 	Since         time.Time
+	Now           time.Time
 }
 
 func (q *Queries) SamplesSince(ctx context.Context, arg SamplesSinceParams) ([]UsageSample, error) {
-	rows, err := q.db.Query(ctx, samplesSince, arg.DestinationID, arg.Daily, arg.Since)
+	rows, err := q.db.Query(ctx, samplesSince,
+		arg.DestinationID,
+		arg.Daily,
+		arg.Since,
+		arg.Now,
+	)
 	if err != nil {
 		return nil, err
 	}
