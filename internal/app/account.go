@@ -126,6 +126,7 @@ type Person struct {
 	Holder      identity.Holder // which factors they have
 	CodesLeft   int             // recovery codes that were not used yet
 	MustEnrol   bool            // to get a second factor before anything else
+	TimeZone    string          // whose clock they are shown, "" for each site's own
 }
 
 // PersonByID loads a signed-in person anew, so that a role that was taken away
@@ -163,7 +164,7 @@ func (a *App) personOf(ctx context.Context, tx *store.Tx, acc dbq.Account) (Pers
 	if err != nil {
 		return Person{}, err
 	}
-	p := Person{Name: acc.Name, Email: acc.Email, Tenants: rows, CodesLeft: int(f.CodesLeft), Actor: authz.Actor{Account: acc.ID, Name: "customer:" + acc.ID.String()}}
+	p := Person{Name: acc.Name, Email: acc.Email, TimeZone: acc.TimeZone, Tenants: rows, CodesLeft: int(f.CodesLeft), Actor: authz.Actor{Account: acc.ID, Name: "customer:" + acc.ID.String()}}
 	if acc.StaffRole != nil {
 		p.Actor.Staff, p.Actor.Name = *acc.StaffRole, "staff:"+acc.ID.String()
 	}
