@@ -126,6 +126,7 @@ type Frame struct {
 	Org         string // the organisation signed in for
 	SignOutPath string // POST; no form when empty
 	AccountPath string // where their own account is; their name is no link when empty
+	FindPath    string // where things are found by name, GET with q; not offered when empty
 	Top         bool   // navigation above the page (customers) rather than beside it
 	Live        bool   // the page has a part that updates itself
 	Notice      *Notice
