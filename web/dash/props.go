@@ -11,10 +11,7 @@ const (
 	SignInPath     = "/sign-in"  // GET the page, POST the form: email, password, next
 	SignOutPath    = "/sign-out" // POST
 	SitesPath      = "/sites"    // GET, with q, filter, after, before
-	RunsPath       = "/runs"
-	RunsStreamPath = "/runs/stream" // SSE: unnamed messages, each a rendered RunsLive
 	HostsPath      = "/hosts"
-	QueuePath      = "/queue" // GET, with state, after, before
 )
 
 // Section is a place in the navigation.
@@ -42,6 +39,7 @@ type Page struct {
 // StaffNav is the navigation of the hoster's staff.
 func StaffNav(current Section) []ui.NavItem {
 	return []ui.NavItem{
+		{Label: "Today", Href: TodayPath, Current: current == TodaySection},
 		{Label: "Sites", Href: SitesPath, Current: current == SitesSection},
 		{Label: "Runs", Href: RunsPath, Current: current == RunsSection},
 		{Label: "Hosts", Href: HostsPath, Current: current == HostsSection, Break: true},
@@ -64,7 +62,7 @@ func (p Page) frame(title string, live bool) ui.Frame {
 		Who: p.Who, Org: p.Org, Top: p.Top, Live: live, Notice: p.Notice,
 	}
 	if p.Who != "" {
-		f.SignOutPath, f.AccountPath = SignOutPath, AccountPath
+		f.SignOutPath, f.AccountPath, f.FindPath = SignOutPath, AccountPath, FindPath
 	}
 	return f
 }
@@ -233,112 +231,6 @@ type CopyRow struct {
 type ExcludedRow struct {
 	Path, Why    string
 	Files, Bytes ui.Amount
-}
-
-// RunRow is one run.
-type RunRow struct {
-	Href     string // of the run, optional
-	Site     string
-	SiteHref string
-	Tenant   string
-	Host     string
-	Kind     string // "Database"
-	Serves   string // "daily", "asked for by Ada"
-	State    ui.State
-	Word     string
-	Error    string // one sentence
-	Note     string // "494 tables · 40,615 rows"
-	Started  ui.When
-	Took     string // "2 min 06 s"
-	Read     ui.Amount
-	Stored   ui.Amount
-	Progress *ui.Progress
-}
-
-// lasted says how long the run took, or has taken so far.
-func (r RunRow) lasted() string {
-	switch {
-	case r.Took == "":
-		return ""
-	case r.State == ui.Running || r.State == ui.Unreachable:
-		return r.Took + " so far"
-	default:
-		return "took " + r.Took
-	}
-}
-
-// RunsProps are those of Runs.
-type RunsProps struct {
-	Page
-	State      ui.State
-	Sentence   []ui.Phrase // "2 runs at 212 MB/s together; 1 waits for its host."
-	Running    []RunRow
-	Recent     []RunRow
-	ShowTenant bool
-	StreamPath string // empty for a page that does not update itself
-	Pager      ui.Pager
-}
-
-// QueueProps are those of Queue.
-type QueueProps struct {
-	Page
-	State    ui.State
-	Sentence []ui.Phrase
-	Counts   []QueueCount
-	Jobs     []JobRow
-	Showing  string // "jobs that retry"
-	Pager    ui.Pager
-}
-
-// QueueCount is how many jobs are in one state.
-type QueueCount struct {
-	Label, Count string
-	Explain      string // "tried, failed, will be tried again"
-	Href         string
-	Selected     bool
-}
-
-// JobRow is one job of the queue.
-type JobRow struct {
-	ID, Kind, Queue string
-	State           ui.State
-	Word            string
-	Attempt         string // "2 of 5"
-	Scheduled       ui.When
-	LastError       string
-}
-
-// HostsProps are those of Hosts.
-type HostsProps struct {
-	Page
-	State         ui.State
-	Sentence      []ui.Phrase
-	Hosts         []HostRow // worst first
-	EnrolCommand  string    // makes a one-time token, and says what to run on the host
-	EnrolSentence string
-	Pager         ui.Pager
-}
-
-// listed titles the list, truly.
-func (p HostsProps) listed() string {
-	if len(p.Hosts) == 0 {
-		return "There is no host yet"
-	}
-	return "All hosts"
-}
-
-// HostRow is one host.
-type HostRow struct {
-	Href, Name string
-	State      ui.State
-	Word       string
-	Note       string // "41 sites' next copies are due at 20:00"
-	Agent      string // version
-	AgentNote  string // "older than this control plane"
-	LastSeen   ui.When
-	Running    string // "2 of 4"
-	Sites      string
-	SitesHref  string
 }
 
 // ErrorProps are those of Error. Page may be empty: nobody is signed in.
