@@ -96,6 +96,7 @@ func document() huma.Config {
 	c := huma.DefaultConfig("Holdfast", "1")
 	c.DocsPath, c.SchemasPath, c.OpenAPIPath, c.CreateHooks = "", "", "", nil // no page of ours loads another's scripts
 	c.RejectUnknownQueryParameters = true
+	c.Transformers = append(c.Transformers, say)
 	c.Info.Description = "Sites, their copies and their backups, for scripts. Times are UTC, RFC 3339. A refused read is answered as if there were no such thing."
 	c.Servers = []*huma.Server{{URL: Prefix}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -93,4 +94,25 @@ func write(w http.ResponseWriter, p *huma.ErrorModel) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(body) // the reader is gone; nobody is left to be told
+}
+
+// say puts what huma found wrong into the one sentence, with where to look it
+// up, and takes out what was sent: it may be long, or not for logs.
+func say(_ huma.Context, _ string, v any) (any, error) {
+	p, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	said := make([]string, 0, len(p.Errors))
+	for _, e := range p.Errors {
+		if e.Value == nil && len(p.Errors) == 1 && strings.Contains(p.Detail, e.Message) {
+			return p, nil // worded by fail already
+		}
+		e.Value = nil
+		said = append(said, strings.TrimPrefix(e.Location+": "+e.Message, ": "))
+	}
+	if len(said) > 0 {
+		p.Detail = strings.Join(said, "; ") + ". What is taken here stands in " + Prefix + "/openapi.json."
+	}
+	return p, nil
 }

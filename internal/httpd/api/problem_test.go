@@ -65,6 +65,9 @@ func TestBadInput_NamesTheField(t *testing.T) {
 			t.Errorf("%s %s %.80s: %d %s, %v", c.method, c.path, c.body, a.status, a.body, err)
 			continue
 		}
+		if c.status == http.StatusUnprocessableEntity && !strings.Contains(p.Detail, c.field+": ") || strings.Contains(a.body, `"value"`) || len(a.body) > 2000 {
+			t.Errorf("%s %s %.80s: the sentence names nothing, or says too much: %s", c.method, c.path, c.body, a.body)
+		}
 		named := c.field == ""
 		for _, e := range p.Errors {
 			named = named || e.Location == c.field && e.Message != ""
@@ -84,7 +87,7 @@ func TestBody_OfAnotherTypeIsRefused(t *testing.T) {
 	h := newHouse(t)
 	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "application/cbor"} {
 		a := h.ask("operator", http.MethodPost, api.Prefix+"/sites/"+h.site.String()+"/backups", "kinds=data", func(r *http.Request) { r.Header.Set("Content-Type", kind) })
-		if a.status < 400 || a.status >= 500 {
+		if a.status != http.StatusUnsupportedMediaType || strings.Contains(a.body, "kinds=data") {
 			t.Errorf("%s: %d %s", kind, a.status, a.body)
 		}
 	}
