@@ -44,8 +44,9 @@ var house = map[string][]string{
 	"internal/agentproto": {},
 	"web/static":          {},
 	"web/ui":              {"web/static"},
-	"web/dash":            {"web/ui", "web/static"},
-	"web/portal":          {"web/ui", "web/static"},
+	"web/ruler":           {"web/ui"},
+	"web/dash":            {"web/ui", "web/static", "web/ruler"},
+	"web/portal":          {"web/ui", "web/static", "web/ruler"},
 	"migrations":          {},
 	// Domain: pure, and downward only.
 	"internal/tenant":   ground,
@@ -82,12 +83,14 @@ var house = map[string][]string{
 	// Doors: never store, pgx or River; of the store only the types of rows.
 	"internal/httpd/words":     with(ground, domain...),
 	"internal/httpd/mw":        with(ground, "web/ui", "internal/httpd/words"),
-	"internal/httpd/dash":      with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/identity", "internal/agentproto", "internal/httpd/mw", "internal/httpd/words", "web/dash", "web/ui", "web/static")...),
+	"internal/httpd/dash":      with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/identity", "internal/agentproto", "internal/httpd/mw", "internal/httpd/words", "internal/httpd/figure", "web/dash", "web/ruler", "web/ui", "web/static")...),
+	"internal/httpd/figure":    with(ground, with(domain, rows, "internal/app", "internal/agentproto", "internal/httpd/words", "web/ruler", "web/ui")...),
+	"internal/httpd/portal":    with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/agentproto", "internal/httpd/figure", "internal/httpd/words", "web/portal", "web/ui")...),
 	"internal/httpd/agentdoor": with(ground, rows, "internal/app", "internal/agentproto", "internal/httpd/mw"),
 	"internal/httpd/api":       with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/httpd/mw")...),
 	// The programs.
 	"internal/serve": with(ground, "internal/app", "internal/worker", "internal/keeper", "internal/store", "internal/embedpg", "internal/seal",
-		"internal/selfcert", "internal/vault", "internal/mail", "internal/identity", "internal/httpd/dash", "internal/httpd/agentdoor", "internal/httpd/api"),
+		"internal/selfcert", "internal/vault", "internal/mail", "internal/identity", "internal/httpd/dash", "internal/httpd/portal", "internal/httpd/agentdoor", "internal/httpd/api", "web/ui"),
 	"internal/agent":     with(ground, "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb"),
 	"cmd/holdfast":       anyOf,
 	"cmd/holdfast-agent": with(ground, "internal/agent", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb"),
