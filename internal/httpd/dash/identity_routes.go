@@ -34,6 +34,12 @@ func (d *Door) identityPages(r chi.Router) {
 	r.Get(dash.SecondFactorPath, d.enrolling(d.enrolForm))
 	r.Post(dash.SecondFactorPath, d.enrolling(d.enrol))
 	r.Post(dash.SecondFactorPath+"/removal", d.fresh(dash.AccountPath, d.removeTOTP))
+	r.Post(dash.PasskeySignIn+"/options", d.open(d.askPasskey))
+	r.Post(dash.PasskeySignIn, d.open(d.signInByPasskey))
+	r.Post(dash.SignInAgainPath+"/passkey", d.signed(d.againByPasskey))
+	r.Post(dash.PasskeysPath+"/options", d.enrolling(d.askNewPasskey))
+	r.Post(dash.PasskeysPath, d.enrolling(d.addPasskey))
+	r.Post(dash.PasskeysPath+"/{id:[0-9a-f-]{36}}/removal", d.fresh(dash.AccountPath, d.removePasskey))
 	r.Post(dash.RecoveryPath, d.fresh(dash.AccountPath, d.newCodes))
 }
 

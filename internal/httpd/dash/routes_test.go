@@ -93,6 +93,12 @@ func houseTable() []row {
 		{"POST /people/{id:[0-9a-f-]{36}}/disabling", at("/people/" + none + "/disabling"), nil, []int{303, 403, 403, 403, 403, 409, 403, 403, 403, 403}, true},
 		{"POST /people/{id:[0-9a-f-]{36}}/enabling", at("/people/" + none + "/enabling"), nil, []int{303, 403, 403, 403, 403, 409, 403, 403, 403, 403}, true},
 		{"POST /people/{id:[0-9a-f-]{36}}/factor-reset", at("/people/" + none + "/factor-reset"), nil, []int{303, 403, 403, 403, 403, 404, 403, 403, 403, 403}, true},
+		{"POST /sign-in/passkey/options", at("/sign-in/passkey/options"), nil, []int{400, 400, 400, 400, 400, 400, 400, 400, 400, 400}, false},
+		{"POST /sign-in/passkey", at("/sign-in/passkey"), nil, []int{422, 422, 422, 422, 422, 422, 422, 422, 422, 422}, false},
+		{"POST /sign-in/again/passkey", at("/sign-in/again/passkey"), nil, []int{303, 422, 422, 422, 422, 422, 422, 422, 422, 422}, true},
+		{"POST /account/passkeys/options", at("/account/passkeys/options"), nil, []int{303, 400, 400, 400, 400, 400, 400, 400, 400, 400}, true},
+		{"POST /account/passkeys", at("/account/passkeys"), nil, []int{303, 422, 422, 422, 422, 422, 422, 422, 422, 422}, true},
+		{"POST /account/passkeys/{id:[0-9a-f-]{36}}/removal", at("/account/passkeys/" + none + "/removal"), nil, []int{303, 404, 404, 404, 404, 404, 404, 404, 404, 404}, true},
 		{"POST /sign-out", at("/sign-out"), nil, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, false}, // the last: it ends the sessions
 	}
 }

@@ -29,10 +29,11 @@ const (
 // What a session holds.
 const (
 	keyAccount     = "account"
-	keyFresh       = "fresh"   // when a password or passkey was last shown, Unix seconds
-	keyHalf        = "half"    // who has shown a first proof and owes the second
-	keyHalfAt      = "half-at" // since when, Unix seconds
-	keyShown       = "shown"   // which proofs they have shown
+	keyFresh       = "fresh"    // when a password or passkey was last shown, Unix seconds
+	keyCeremony    = "ceremony" // what was asked of the browser about a passkey
+	keyHalf        = "half"     // who has shown a first proof and owes the second
+	keyHalfAt      = "half-at"  // since when, Unix seconds
+	keyShown       = "shown"    // which proofs they have shown
 	keyNotice      = "notice"
 	keyNoticeState = "notice-state"
 )
@@ -43,6 +44,7 @@ const (
 	triesPerAddress = 30
 	triesPerAccount = 10
 	triesKeys       = 10_000
+	asksPerAddress  = 120 // of a passkey
 	mailsWindow     = 15 * time.Minute
 	mailsPerAddress = 10 // mails that one network may ask for
 	mailsPerPerson  = 3  // mails that may be asked for to one address
@@ -132,6 +134,7 @@ func local(next string) string {
 type guard struct {
 	byAddress, byAccount *mw.Limiter
 	mailsFor, mailsTo    *mw.Limiter
+	asks                 *mw.Limiter // for passkeys
 	atOnce               chan struct{}
 	proxies              []netip.Prefix
 }
@@ -141,6 +144,7 @@ func newGuard(c clock.Clock, proxies []netip.Prefix) *guard {
 		proxies:   proxies,
 		byAddress: mw.NewLimiter(c, triesPerAddress, triesWindow, triesKeys),
 		byAccount: mw.NewLimiter(c, triesPerAccount, triesWindow, triesKeys),
+		asks:      mw.NewLimiter(c, asksPerAddress, triesWindow, triesKeys),
 		mailsFor:  mw.NewLimiter(c, mailsPerAddress, mailsWindow, triesKeys),
 		mailsTo:   mw.NewLimiter(c, mailsPerPerson, mailsWindow, triesKeys),
 		atOnce:    make(chan struct{}, signInsAtOnce),

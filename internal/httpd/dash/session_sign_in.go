@@ -62,7 +62,7 @@ func (d *Door) isIn(ctx context.Context) bool {
 
 // signInProps are what the sign-in page always has.
 func (d *Door) signInProps(next string) dash.SignInProps {
-	return dash.SignInProps{Product: d.app.Product(), Next: next, MailWays: d.app.CanMail()}
+	return dash.SignInProps{Product: d.app.Product(), Next: next, MailWays: d.app.CanMail(), Passkeys: d.askKey(dash.PasskeySignIn)}
 }
 
 func (d *Door) signIn(w http.ResponseWriter, r *http.Request) (templ.Component, error) {
@@ -102,35 +102,43 @@ func (d *Door) signIn(w http.ResponseWriter, r *http.Request) (templ.Component, 
 // enter lets a person in who has shown these proofs, or leads them to show what
 // they still owe. What is said stands on the page that they come to.
 func (d *Door) enter(w http.ResponseWriter, r *http.Request, p app.Person, shown []identity.Proof, next string, said ...string) error {
+	to, err := d.admit(r, p, shown, next, said...)
+	if err == nil {
+		see(w, r, to)
+	}
+	return err
+}
+
+// admit is enter without leading anywhere: it tells where to.
+func (d *Door) admit(r *http.Request, p app.Person, shown []identity.Proof, next string, said ...string) (to string, err error) {
 	// A fresh token for a fresh right: one that was known before is worth
 	// nothing after.
 	ctx, account := r.Context(), p.Actor.Account.String()
 	if err := d.sessions.Clear(ctx); err != nil {
-		return err
+		return "", err
 	}
 	if err := d.sessions.RenewToken(ctx); err != nil {
-		return err
+		return "", err
 	}
 	step := d.app.Next(shown, p)
 	if step == identity.WantFirst {
-		return errs.New(errs.Forbidden, "This way in is not for this account. Sign in with its address and password.")
+		return "", errs.New(errs.Forbidden, "This way in is not for this account. Sign in with its address and password.")
 	}
 	if step == identity.WantSecond {
 		d.sessions.Put(ctx, keyHalf, account)
 		d.sessions.Put(ctx, keyHalfAt, d.clock.Now().Unix())
 		d.sessions.Put(ctx, keyShown, string(shown[0]))
-		see(w, r, onward(dash.SignInCodePath, next))
-		return nil
+		return onward(dash.SignInCodePath, next), nil
 	}
 	deadline := clock.System{}.Now().Add(sessionLife) // scs reads the system's clock too
 	d.sessions.SetDeadline(ctx, deadline)
-	d.sessions.Put(ctx, keyAccount, account)
 	if slices.Contains(shown, identity.Password) || slices.Contains(shown, identity.Passkey) {
 		d.sessions.Put(ctx, keyFresh, d.clock.Now().Unix())
 	}
 	if err := d.app.OpenSession(ctx, p, d.sessions.Token(ctx), deadline, d.from(r), shown); err != nil {
-		return err
+		return "", err
 	}
+	d.sessions.Put(ctx, keyAccount, account) // only now, so that no session is open that is not on record
 	d.log.InfoContext(ctx, "signed in", "account", account)
 	for _, s := range said {
 		d.say(ctx, ui.Late, s)
@@ -138,8 +146,7 @@ func (d *Door) enter(w http.ResponseWriter, r *http.Request, p app.Person, shown
 	if step == identity.WantEnrol {
 		next = dash.SecondFactorPath
 	}
-	see(w, r, next)
-	return nil
+	return next, nil
 }
 
 func (d *Door) signOut(w http.ResponseWriter, r *http.Request) (templ.Component, error) {
@@ -176,7 +183,7 @@ func (d *Door) codeForm(w http.ResponseWriter, r *http.Request) (templ.Component
 		see(w, r, onward(dash.SignInPath, next))
 		return nil, nil //nolint:nilnil // it has answered by itself
 	}
-	return dash.SignInCode(dash.SignInCodeProps{Product: d.app.Product(), Next: next, Authenticator: p.Holder.TOTP}), nil
+	return dash.SignInCode(dash.SignInCodeProps{Product: d.app.Product(), Next: next, Authenticator: p.Holder.TOTP, Passkeys: d.askKeyOf(p, dash.PasskeySignIn)}), nil
 }
 
 func (d *Door) signInCode(w http.ResponseWriter, r *http.Request) (templ.Component, error) {
@@ -193,7 +200,7 @@ func (d *Door) signInCode(w http.ResponseWriter, r *http.Request) (templ.Compone
 		return nil, err
 	}
 	again := func(err error) (templ.Component, error) {
-		return dash.SignInCode(dash.SignInCodeProps{Product: d.app.Product(), Next: next, Authenticator: p.Holder.TOTP, Error: sentence(err)}), err
+		return dash.SignInCode(dash.SignInCodeProps{Product: d.app.Product(), Next: next, Authenticator: p.Holder.TOTP, Passkeys: d.askKeyOf(p, dash.PasskeySignIn), Error: sentence(err)}), err
 	}
 	done, err := d.guard.enter(r, "code of "+p.Actor.Account.String())
 	if err != nil {
@@ -226,7 +233,11 @@ func (d *Door) fresh(back string, h signedPage) http.HandlerFunc {
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			to = r.URL.RequestURI()
 		}
-		see(w, r, onward(dash.SignInAgainPath, local(to)))
+		to = onward(dash.SignInAgainPath, local(to))
+		if wantsJSON(r) {
+			return nil, answerJSON(w, http.StatusUnauthorized, map[string]string{"next": to})
+		}
+		see(w, r, to)
 		return nil, nil //nolint:nilnil // it has answered by itself
 	})
 }
@@ -241,7 +252,7 @@ func (d *Door) againForm(_ http.ResponseWriter, r *http.Request, p app.Person) (
 }
 
 func (d *Door) againProps(p app.Person, next string) dash.SignInAgainProps {
-	return dash.SignInAgainProps{Product: d.app.Product(), Who: p.Name, Email: p.Email, Next: next}
+	return dash.SignInAgainProps{Product: d.app.Product(), Who: p.Name, Email: p.Email, Next: next, Passkeys: d.askKeyOf(p, dash.SignInAgainPath+"/passkey")}
 }
 
 func (d *Door) signInAgain(w http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
@@ -272,10 +283,14 @@ func (d *Door) signInAgain(w http.ResponseWriter, r *http.Request, p app.Person)
 	return nil, d.confirmed(w, r, props.Next)
 }
 
-// confirmed makes the session fresh, under a new token, and leads back.
+// confirmed makes the session fresh, and leads back.
 func (d *Door) confirmed(w http.ResponseWriter, r *http.Request, next string) error {
-	d.sessions.Put(r.Context(), keyFresh, d.clock.Now().Unix())
-	d.say(r.Context(), ui.Good, "Thank you, it is you. Go on with what you wanted to do; we ask again after 15 minutes.")
+	d.fresher(r)
 	see(w, r, next)
 	return nil
+}
+
+func (d *Door) fresher(r *http.Request) {
+	d.sessions.Put(r.Context(), keyFresh, d.clock.Now().Unix())
+	d.say(r.Context(), ui.Good, "Thank you, it is you. Go on with what you wanted to do; we ask again after 15 minutes.")
 }

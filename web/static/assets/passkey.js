@@ -37,6 +37,10 @@
   const send = async (url, body) => {
     const r = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
     const answer = await r.json();
+    if (!r.ok && answer.next) {
+      location.assign(answer.next);
+      return new Promise(() => {});
+    }
     if (!r.ok) throw new Error(answer.error || "That did not work. Load the page again.");
     return answer;
   };
