@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"holdfast/internal/httpd/words"
-	"holdfast/internal/store/dbq"
 	"holdfast/web/dash"
 )
 
@@ -35,12 +34,19 @@ type happening struct {
 	Protected    []string  `json:"protected"`
 }
 
+// teller words events as of an instant, in a zone. All pages that tell what
+// happened ask it, so that a thing is called the same everywhere.
+type teller struct {
+	now  time.Time
+	zone *time.Location
+}
+
 // timeline is what happened to the site, the newest first. What is routine,
 // the steps of a run that went well, is in the list of runs.
 func (s sitePage) timeline() []dash.EventRow {
 	var out []dash.EventRow
 	for _, e := range s.Events {
-		text, note := s.told(e)
+		text, note := teller{s.now, s.zone}.told(e.Verb, e.Detail)
 		if text == "" {
 			continue
 		}
@@ -68,26 +74,26 @@ func (s sitePage) who(actor string) string {
 }
 
 // told words one event; no text for what is routine, or not known.
-func (s sitePage) told(e dbq.Event) (text, note string) {
+func (t teller) told(verb string, detail json.RawMessage) (text, note string) {
 	var h happening
-	if err := json.Unmarshal(e.Detail, &h); err != nil {
+	if err := json.Unmarshal(detail, &h); err != nil {
 		return "", ""
 	}
-	a, _, _ := strings.Cut(e.Verb, ".")
+	a, _, _ := strings.Cut(verb, ".")
 	switch a {
 	case "copy":
-		return s.toldOfCopy(e.Verb, h)
+		return t.toldOfCopy(verb, h)
 	case "run":
-		return s.toldOfRun(e.Verb, h)
+		return t.toldOfRun(verb, h)
 	}
-	return s.toldOfSite(e.Verb, h)
+	return t.toldOfSite(verb, h)
 }
 
-func (s sitePage) date(t time.Time) string {
-	if t.IsZero() {
+func (t teller) date(at time.Time) string {
+	if at.IsZero() {
 		return "a date that is not known"
 	}
-	return words.Day(s.now, t, s.zone)
+	return words.Day(t.now, at, t.zone)
 }
 
 func copyOf(kind string) string {
@@ -97,10 +103,10 @@ func copyOf(kind string) string {
 	return "A " + kind + " copy"
 }
 
-func (s sitePage) toldOfCopy(verb string, h happening) (text, note string) {
+func (t teller) toldOfCopy(verb string, h happening) (text, note string) {
 	switch verb {
 	case "copy.protected":
-		return "A copy is protected until " + s.date(h.Until) + ".", h.Why
+		return "A copy is protected until " + t.date(h.Until) + ".", h.Why
 	case "copy.unprotected":
 		return "A copy's protection was ended.", ""
 	case "copy.pinned":
@@ -112,11 +118,11 @@ func (s sitePage) toldOfCopy(verb string, h happening) (text, note string) {
 	case "copy.released":
 		return "A copy's legal hold was lifted.", ""
 	case "copy.expired":
-		return copyOf(h.Kind) + " went to the bin, for no rule keeps it; it is deleted after " + s.date(h.DeletedAfter) + ".", ""
+		return copyOf(h.Kind) + " went to the bin, for no rule keeps it; it is deleted after " + t.date(h.DeletedAfter) + ".", ""
 	case "copy.out_of_bin":
 		return "A copy came out of the bin, for something keeps it again.", ""
 	case "copy.taken_back":
-		return "A copy was taken back from the bin, and is protected until " + s.date(h.Until) + ".", h.Why
+		return "A copy was taken back from the bin, and is protected until " + t.date(h.Until) + ".", h.Why
 	case "copy.deleting":
 		return "A copy is being deleted from storage: its day in the bin is over.", ""
 	case "copy.deleted":
@@ -131,7 +137,7 @@ func (s sitePage) toldOfCopy(verb string, h happening) (text, note string) {
 	return "", "" // copy.taken: the list of runs has it
 }
 
-func (s sitePage) toldOfRun(verb string, h happening) (text, note string) {
+func (t teller) toldOfRun(verb string, h happening) (text, note string) {
 	switch verb {
 	case "run.protected":
 		return "The copy under way will be protected for " + words.Many(h.ProtectDays, "day", "days") + ".", h.ProtectWhy
@@ -143,7 +149,7 @@ func (s sitePage) toldOfRun(verb string, h happening) (text, note string) {
 	return "", ""
 }
 
-func (s sitePage) toldOfSite(verb string, h happening) (text, note string) {
+func (t teller) toldOfSite(verb string, h happening) (text, note string) {
 	switch verb {
 	case "moodle.changed":
 		text = "Moodle changed: " + strings.TrimRight(h.What, ". ") + "."
