@@ -31,6 +31,7 @@ type (
 	policyKind      struct{}
 	useKind         struct{}
 	tokenKind       struct{}
+	viewKind        struct{}
 )
 
 // The typed identifiers.
@@ -54,6 +55,7 @@ type (
 	Policy      = ID[policyKind]
 	Use         = ID[useKind]
 	Token       = ID[tokenKind]
+	View        = ID[viewKind]
 )
 
 // ID is a UUIDv7 of one kind. The zero value means "none".

@@ -1240,6 +1240,20 @@ type Run struct {
 	MovedAt        *time.Time
 }
 
+type SavedView struct {
+	ID        id.View
+	AccountID id.Account
+	Name      string
+	Query     string
+	Shared    bool
+	CreatedAt time.Time
+}
+
+type SavedViewDefault struct {
+	AccountID id.Account
+	ViewID    id.View
+}
+
 type Schedule struct {
 	TenantID      id.Tenant
 	SiteID        id.Site
@@ -1274,6 +1288,37 @@ type Site struct {
 	PolicyID      id.Policy
 	LegalHold     string
 	TamperAlarm   string
+}
+
+type Standing struct {
+	TenantID         id.Tenant
+	SiteID           id.Site
+	Name             string
+	TenantName       string
+	HostName         string
+	HostID           id.Host
+	DestinationID    id.Destination
+	PolicyID         id.Policy
+	Suspended        bool
+	Held             bool
+	Alarmed          bool
+	Damaged          int32
+	DatabaseAt       time.Time
+	DataAt           time.Time
+	DatabaseShortAt  time.Time
+	DataShortAt      time.Time
+	DatabaseLateAt   time.Time
+	DataLateAt       time.Time
+	DatabaseFailures int32
+	DataFailures     int32
+	DatabaseBytes    int64
+	DataBytes        int64
+	LateAt           time.Time
+	Bytes            int64
+	Bare             bool
+	Incomplete       bool
+	Failed           bool
+	Risk             int16
 }
 
 type Tenant struct {

@@ -9,7 +9,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
 	"holdfast/internal/backup"
 	"holdfast/internal/id"
 )
@@ -100,7 +99,7 @@ WITH bad AS (
 )
 SELECT d.id AS destination_id, d.name AS destination_name, count(*) AS copies, count(DISTINCT bad.site_id) AS sites, max(bad.taken_at)::timestamptz AS taken_at,
   ((array_agg(bad.kind ORDER BY bad.taken_at DESC))[1])::backup_kind AS kind,
-  ((array_agg(s.name ORDER BY bad.taken_at DESC))[1])::text AS site_name, ((array_agg(s.id ORDER BY bad.taken_at DESC))[1])::uuid AS site_id
+  ((array_agg(s.name ORDER BY bad.taken_at DESC))[1])::text AS site_name, ((array_agg(s.id ORDER BY bad.taken_at DESC))[1])::text AS site_ref
 FROM bad JOIN repository p ON p.tenant_id = bad.tenant_id AND p.id = bad.repository_id JOIN destination d ON d.id = p.destination_id
 JOIN site s ON s.tenant_id = bad.tenant_id AND s.id = bad.site_id
 GROUP BY d.id ORDER BY copies DESC, d.name LIMIT $1
@@ -119,7 +118,7 @@ type TodayDamagedRow struct {
 	TakenAt         time.Time
 	Kind            backup.Kind
 	SiteName        string
-	SiteID          pgtype.UUID
+	SiteRef         string
 }
 
 // Damaged copies by where they lie.
@@ -140,7 +139,7 @@ func (q *Queries) TodayDamaged(ctx context.Context, arg TodayDamagedParams) ([]T
 			&i.TakenAt,
 			&i.Kind,
 			&i.SiteName,
-			&i.SiteID,
+			&i.SiteRef,
 		); err != nil {
 			return nil, err
 		}
@@ -187,8 +186,8 @@ SELECT h.id AS host_id, h.name AS host_name, last.error_code, count(DISTINCT las
   count(*) FILTER (WHERE last.overdue_at <= $1::timestamptz) AS late, max(last.finished_at)::timestamptz AS failed_at,
   count(*) FILTER (WHERE last.newest_good_at IS NULL) AS without_copy, coalesce(min(last.newest_good_at), 'epoch')::timestamptz AS newest_good_at,
   ((array_agg(last.error ORDER BY last.finished_at DESC))[1])::text AS error, ((array_agg(last.kind ORDER BY last.finished_at DESC))[1])::backup_kind AS kind,
-  ((array_agg(last.run_id ORDER BY last.finished_at DESC))[1])::uuid AS run_id,
-  ((array_agg(s.name ORDER BY last.finished_at DESC))[1])::text AS site_name, ((array_agg(s.id ORDER BY last.finished_at DESC))[1])::uuid AS site_id,
+  ((array_agg(last.run_id ORDER BY last.finished_at DESC))[1])::text AS run_ref,
+  ((array_agg(s.name ORDER BY last.finished_at DESC))[1])::text AS site_name, ((array_agg(s.id ORDER BY last.finished_at DESC))[1])::text AS site_ref,
   (count(*) OVER ())::bigint AS groups, (sum(count(*)) OVER ())::bigint AS counted
 FROM last JOIN site s ON s.tenant_id = last.tenant_id AND s.id = last.site_id AND s.state = 'active' JOIN host h ON h.id = last.host_id
 GROUP BY h.id, last.error_code ORDER BY late DESC, kinds DESC, h.name LIMIT $2
@@ -213,9 +212,9 @@ type TodayFailedRow struct {
 	NewestGoodAt time.Time
 	Error        string
 	Kind         backup.Kind
-	RunID        pgtype.UUID
+	RunRef       string
 	SiteName     string
-	SiteID       pgtype.UUID
+	SiteRef      string
 	Groups       int64
 	Counted      int64
 }
@@ -243,9 +242,9 @@ func (q *Queries) TodayFailed(ctx context.Context, arg TodayFailedParams) ([]Tod
 			&i.NewestGoodAt,
 			&i.Error,
 			&i.Kind,
-			&i.RunID,
+			&i.RunRef,
 			&i.SiteName,
-			&i.SiteID,
+			&i.SiteRef,
 			&i.Groups,
 			&i.Counted,
 		); err != nil {
@@ -269,7 +268,7 @@ WITH short AS (
 )
 SELECT h.id AS host_id, h.name AS host_name, count(DISTINCT short.site_id) AS sites, count(*) AS kinds, max(short.taken_at)::timestamptz AS taken_at,
   ((array_agg(short.kind ORDER BY short.taken_at DESC))[1])::backup_kind AS kind,
-  ((array_agg(s.name ORDER BY short.taken_at DESC))[1])::text AS site_name, ((array_agg(s.id ORDER BY short.taken_at DESC))[1])::uuid AS site_id,
+  ((array_agg(s.name ORDER BY short.taken_at DESC))[1])::text AS site_name, ((array_agg(s.id ORDER BY short.taken_at DESC))[1])::text AS site_ref,
   (count(*) OVER ())::bigint AS groups
 FROM short JOIN site s ON s.tenant_id = short.tenant_id AND s.id = short.site_id AND s.state = 'active' JOIN host h ON h.id = s.host_id
 GROUP BY h.id ORDER BY sites DESC, h.name LIMIT $1
@@ -288,7 +287,7 @@ type TodayIncompleteRow struct {
 	TakenAt  time.Time
 	Kind     backup.Kind
 	SiteName string
-	SiteID   pgtype.UUID
+	SiteRef  string
 	Groups   int64
 }
 
@@ -310,7 +309,7 @@ func (q *Queries) TodayIncomplete(ctx context.Context, arg TodayIncompleteParams
 			&i.TakenAt,
 			&i.Kind,
 			&i.SiteName,
-			&i.SiteID,
+			&i.SiteRef,
 			&i.Groups,
 		); err != nil {
 			return nil, err
@@ -330,7 +329,7 @@ WITH late AS (
 )
 SELECT h.id AS host_id, h.name AS host_name, h.state AS host_state, h.last_seen_at, count(DISTINCT late.site_id) AS sites, count(*) AS kinds,
   min(late.overdue_at)::timestamptz AS overdue_at, count(*) FILTER (WHERE late.newest_good_at IS NULL) AS without_copy,
-  ((array_agg(s.name ORDER BY late.overdue_at, s.name))[1])::text AS site_name, ((array_agg(s.id ORDER BY late.overdue_at, s.name))[1])::uuid AS site_id,
+  ((array_agg(s.name ORDER BY late.overdue_at, s.name))[1])::text AS site_name, ((array_agg(s.id ORDER BY late.overdue_at, s.name))[1])::text AS site_ref,
   (count(*) OVER ())::bigint AS groups, (sum(count(*)) OVER ())::bigint AS counted
 FROM late JOIN site s ON s.tenant_id = late.tenant_id AND s.id = late.site_id JOIN host h ON h.id = s.host_id
 GROUP BY h.id ORDER BY sites DESC, h.name LIMIT $1
@@ -352,7 +351,7 @@ type TodayLateRow struct {
 	OverdueAt   time.Time
 	WithoutCopy int64
 	SiteName    string
-	SiteID      pgtype.UUID
+	SiteRef     string
 	Groups      int64
 	Counted     int64
 }
@@ -377,7 +376,7 @@ func (q *Queries) TodayLate(ctx context.Context, arg TodayLateParams) ([]TodayLa
 			&i.OverdueAt,
 			&i.WithoutCopy,
 			&i.SiteName,
-			&i.SiteID,
+			&i.SiteRef,
 			&i.Groups,
 			&i.Counted,
 		); err != nil {
@@ -500,7 +499,7 @@ func (q *Queries) TodayStorage(ctx context.Context, arg TodayStorageParams) ([]T
 
 const todayWithout = `-- name: TodayWithout :one
 SELECT count(DISTINCT s.id) AS sites, count(*) FILTER (WHERE r.id IS NOT NULL) AS under_way,
-  coalesce(min(s.name), '')::text AS site_name, coalesce((array_agg(s.id ORDER BY s.name))[1], '00000000-0000-0000-0000-000000000000')::uuid AS site_id
+  coalesce(min(s.name), '')::text AS site_name, coalesce((array_agg(s.id ORDER BY s.name))[1]::text, '')::text AS site_ref
 FROM (SELECT d.tenant_id, d.site_id, d.kind FROM schedule d
   WHERE d.newest_good_at IS NULL AND d.failures = 0 AND d.overdue_at > $1::timestamptz ORDER BY d.registered_at LIMIT $2) d
 JOIN site s ON s.tenant_id = d.tenant_id AND s.id = d.site_id AND s.state = 'active'
@@ -516,7 +515,7 @@ type TodayWithoutRow struct {
 	Sites    int64
 	UnderWay int64
 	SiteName string
-	SiteID   pgtype.UUID
+	SiteRef  string
 }
 
 // Sites that have no copy of a kind yet, and are not late with it.
@@ -527,7 +526,7 @@ func (q *Queries) TodayWithout(ctx context.Context, arg TodayWithoutParams) (Tod
 		&i.Sites,
 		&i.UnderWay,
 		&i.SiteName,
-		&i.SiteID,
+		&i.SiteRef,
 	)
 	return i, err
 }

@@ -1,0 +1,256 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"holdfast/internal/id"
+)
+
+// FleetOrder is an order of sites that an index gives.
+type FleetOrder string
+
+// The orders. Each ends with the site's identifier, so that it is total.
+const (
+	ByRisk     FleetOrder = "risk" // damaged, failed, and then the latest, down to who becomes late last
+	ByName     FleetOrder = "name"
+	ByTenant   FleetOrder = "tenant"
+	ByHost     FleetOrder = "host"
+	ByDatabase FleetOrder = "database" // the oldest newest copy first; none is the oldest
+	ByData     FleetOrder = "data"
+	ByBytes    FleetOrder = "bytes" // the fewest first
+)
+
+// keys are the columns of each order, with how a parameter is read as one.
+var fleetKeys = map[FleetOrder][][2]string{
+	ByRisk:     {{"risk", "smallint"}, {"late_at", "timestamptz"}, {"site_id", "uuid"}},
+	ByName:     {{"name", "text"}, {"site_id", "uuid"}},
+	ByTenant:   {{"tenant_name", "text"}, {"name", "text"}, {"site_id", "uuid"}},
+	ByHost:     {{"host_name", "text"}, {"name", "text"}, {"site_id", "uuid"}},
+	ByDatabase: {{"database_at", "timestamptz"}, {"site_id", "uuid"}},
+	ByData:     {{"data_at", "timestamptz"}, {"site_id", "uuid"}},
+	ByBytes:    {{"bytes", "bigint"}, {"site_id", "uuid"}},
+}
+
+// FleetKeys are how many values a place in the order has; 0 for no such order.
+func FleetKeys(o FleetOrder) int { return len(fleetKeys[o]) }
+
+// FleetRisk is one way in which a site may need somebody.
+type FleetRisk string
+
+// The risks; none is every site.
+const (
+	RiskDamaged    FleetRisk = "damaged"
+	RiskFailed     FleetRisk = "failed"
+	RiskLate       FleetRisk = "late"
+	RiskIncomplete FleetRisk = "incomplete"
+	RiskBare       FleetRisk = "none" // no good copy of a kind
+	RiskHeld       FleetRisk = "held"
+	RiskSuspended  FleetRisk = "suspended"
+	RiskAlarmed    FleetRisk = "alarm"
+)
+
+// FleetRisks are all of them, the worst first.
+func FleetRisks() []FleetRisk {
+	return []FleetRisk{RiskDamaged, RiskFailed, RiskLate, RiskIncomplete, RiskBare, RiskAlarmed, RiskHeld, RiskSuspended}
+}
+
+var riskColumns = map[FleetRisk]string{
+	RiskDamaged: "damaged > 0", RiskFailed: "failed", RiskIncomplete: "incomplete", RiskBare: "bare", RiskHeld: "held", RiskSuspended: "suspended", RiskAlarmed: "alarmed",
+}
+
+// FleetAsk is a question about which sites. Its zero value asks for all.
+type FleetAsk struct {
+	Tenant      id.Tenant
+	Host        string
+	Destination id.Destination
+	Policy      id.Policy
+	Published   bool // the published policy, which has no id
+	Risk        FleetRisk
+	Active      bool        // not suspended
+	Sites       []uuid.UUID // of these alone; nil for no such bound
+	Begins      string      // of a name of a site or tenant, in small letters
+	Holds       string      // likewise, anywhere in it
+	Now         time.Time
+}
+
+// FleetPlace is a site's place in an order: the texts of its keys.
+type FleetPlace struct {
+	Tenant id.Tenant
+	Site   id.Site
+	Keys   []string
+}
+
+// clause collects conditions with numbered parameters. It joins constants of
+// this file alone; what anybody says goes into parameters.
+type clause struct {
+	where []string
+	args  []any
+}
+
+func (c *clause) arg(v any) string {
+	c.args = append(c.args, v)
+	return fmt.Sprintf("$%d", len(c.args))
+}
+
+func (c *clause) add(format string, v any) {
+	c.where = append(c.where, strings.ReplaceAll(format, "?", c.arg(v)))
+}
+
+func (c *clause) sql(more ...string) string {
+	all := append(append([]string{}, c.where...), more...)
+	if len(all) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(all, " AND ")
+}
+
+func (q FleetAsk) clause() *clause {
+	c := &clause{}
+	if !q.Tenant.IsZero() {
+		c.add("tenant_id = ?::uuid", q.Tenant.String())
+	}
+	if q.Host != "" {
+		c.add("host_name = lower(?::text)", q.Host)
+	}
+	if !q.Destination.IsZero() {
+		c.add("destination_id = ?::uuid", q.Destination.String())
+	}
+	if !q.Policy.IsZero() {
+		c.add("policy_id = ?::uuid", q.Policy.String())
+	}
+	if q.Published {
+		c.where = append(c.where, "policy_id IS NULL")
+	}
+	if q.Active {
+		c.where = append(c.where, "NOT suspended")
+	}
+	if q.Sites != nil {
+		ids := make([]string, len(q.Sites))
+		for i, s := range q.Sites {
+			ids[i] = s.String()
+		}
+		c.add("site_id = ANY(?::uuid[])", ids)
+	}
+	if q.Begins != "" {
+		c.add("(name >= ?::text AND name < ?::text || chr(1114111) OR tenant_name >= ?::text AND tenant_name < ?::text || chr(1114111))", q.Begins)
+	}
+	if q.Holds != "" {
+		c.add("(strpos(name, ?::text) > 0 OR strpos(tenant_name, ?::text) > 0)", q.Holds)
+	}
+	return c
+}
+
+// risk is the condition of a risk.
+func (q FleetAsk) risk(c *clause, r FleetRisk) string {
+	if r == RiskLate {
+		return "late_at <= " + c.arg(q.Now) + "::timestamptz"
+	}
+	return riskColumns[r]
+}
+
+// Fleet gives at most n places of the sites in question, in the order from the
+// place after which it goes on (nil keys: from the start). With down the order
+// is reversed.
+func (tx *Tx) Fleet(ctx context.Context, q FleetAsk, by FleetOrder, down bool, after []string, n int) ([]FleetPlace, error) {
+	sql, args, err := q.page(by, down, after, n)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.PlanEachLook(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := tx.tx.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read a page of sites: %w", err)
+	}
+	defer rows.Close()
+	out := make([]FleetPlace, 0, n)
+	for rows.Next() {
+		p := FleetPlace{Keys: make([]string, len(fleetKeys[by]))}
+		to := []any{&p.Tenant, &p.Site}
+		for i := range p.Keys {
+			to = append(to, &p.Keys[i])
+		}
+		if err := rows.Scan(to...); err != nil {
+			return nil, fmt.Errorf("read a page of sites: %w", err)
+		}
+		out = append(out, p)
+	}
+	return out, rows.Err()
+}
+
+func (q FleetAsk) page(by FleetOrder, down bool, after []string, n int) (string, []any, error) {
+	keys := fleetKeys[by]
+	if keys == nil || after != nil && len(after) != len(keys) {
+		return "", nil, fmt.Errorf("no such order of sites, or no such place in it: %q", by)
+	}
+	c := q.clause()
+	if q.Risk != "" {
+		c.where = append(c.where, q.risk(c, q.Risk))
+	}
+	than, way := ">", ""
+	if down {
+		than, way = "<", " DESC"
+	}
+	var names, shown, order, places []string
+	for i, k := range keys {
+		names, order = append(names, k[0]), append(order, k[0]+way)
+		if k[1] == "timestamptz" { // whatever the session's zone and style are
+			shown = append(shown, "to_char("+k[0]+" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+		} else {
+			shown = append(shown, k[0]+"::text")
+		}
+		if after != nil {
+			places = append(places, c.arg(after[i])+"::text::"+k[1])
+		}
+	}
+	var more []string
+	if after != nil {
+		more = append(more, "("+strings.Join(names, ", ")+") "+than+" ("+strings.Join(places, ", ")+")")
+	}
+	return "SELECT tenant_id, site_id, " + strings.Join(shown, ", ") + " FROM standing" + c.sql(more...) + " ORDER BY " + strings.Join(order, ", ") + " LIMIT " + c.arg(n) + "::bigint", c.args, nil
+}
+
+// CountFleet counts the sites in question, whatever risk they are asked for,
+// and those under each risk, each no further than most; 0 counts all.
+func (tx *Tx) CountFleet(ctx context.Context, q FleetAsk, most int) (all int64, risks map[FleetRisk]int64, err error) {
+	sql, args := q.counts(most)
+	if err := tx.PlanEachLook(ctx); err != nil {
+		return 0, nil, err
+	}
+	named := FleetRisks()
+	found := make([]int64, len(named))
+	to := []any{&all}
+	for i := range found {
+		to = append(to, &found[i])
+	}
+	if err := tx.tx.QueryRow(ctx, sql, args...).Scan(to...); err != nil {
+		return 0, nil, fmt.Errorf("count sites: %w", err)
+	}
+	risks = map[FleetRisk]int64{}
+	for i, r := range named {
+		risks[r] = found[i]
+	}
+	return all, risks, nil
+}
+
+func (q FleetAsk) counts(most int) (string, []any) {
+	c := q.clause()
+	bound := ""
+	if most > 0 {
+		bound = " LIMIT " + c.arg(most) + "::bigint"
+	}
+	count := func(more ...string) string {
+		return "(SELECT count(*) FROM (SELECT 1 FROM standing" + c.sql(more...) + bound + ") x)"
+	}
+	parts := []string{count()}
+	for _, r := range FleetRisks() {
+		parts = append(parts, count(q.risk(c, r)))
+	}
+	return "SELECT " + strings.Join(parts, ", "), c.args
+}
