@@ -215,7 +215,7 @@ type PreviewExpire struct {
 type PreviewFull struct {
 	Kind, Tier string
 	When       string // "every Friday at 00:00"
-	Now, Keep  string // copies kept now and then: "5", "8"
+	Now, Keep  string // copies kept in 30 days and in full swing: "5", "8"
 	Reached    string // "after 8 weeks"
 }
 

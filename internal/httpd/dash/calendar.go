@@ -28,14 +28,14 @@ var slotStates = map[policy.SlotState]dash.SlotState{
 type ruleSlots struct {
 	rule  policy.Rule
 	marks []policy.SlotMark
-	kept  int // copies that it keeps now
+	keeps map[string]bool // the copies that it keeps now, by their ids
 }
 
 // slotsOf gives the rules of one kind with their slots.
 func (s sitePage) slotsOf(k app.Keeping) []ruleSlots {
 	var out []ruleSlots
 	for _, r := range s.Policy.Policy.Of(k.Kind) {
-		x := ruleSlots{rule: r}
+		x := ruleSlots{rule: r, keeps: map[string]bool{}}
 		for _, m := range k.Calendar {
 			if m.Tier == r.Tier {
 				x.marks = append(x.marks, m)
@@ -43,7 +43,7 @@ func (s sitePage) slotsOf(k app.Keeping) []ruleSlots {
 		}
 		for _, c := range k.Copies {
 			if slices.Contains(c.Tiers, r.Tier) {
-				x.kept++
+				x.keeps[c.Copy.ID] = true
 			}
 		}
 		out = append(out, x)
@@ -51,15 +51,15 @@ func (s sitePage) slotsOf(k app.Keeping) []ruleSlots {
 	return out
 }
 
-// due are the slots of the promise: those due by now, from the oldest that a
-// copy still stands for.
+// due are the slots of the promise: those due by now, from the oldest of which
+// the rule keeps the copy. What is older is not promised any more.
 func (x ruleSlots) due() []policy.SlotMark {
+	first := slices.IndexFunc(x.marks, func(m policy.SlotMark) bool { return x.keeps[m.Copy] })
 	var out []policy.SlotMark
-	for _, m := range x.marks {
-		if m.State == policy.SlotUpcoming || len(out) == 0 && m.State == policy.SlotExpired {
-			continue
+	for i, m := range x.marks {
+		if m.State != policy.SlotUpcoming && i >= first && (len(out) > 0 || m.State != policy.SlotExpired) {
+			out = append(out, m)
 		}
-		out = append(out, m)
 	}
 	return out[max(0, len(out)-slotsDrawn):]
 }
@@ -78,7 +78,7 @@ func (x ruleSlots) stands(late bool) ui.State {
 			if late {
 				return ui.Late
 			}
-			if worst == ui.Good && i == len(due)-1 && x.kept == 0 {
+			if worst == ui.Good && i == len(due)-1 && len(x.keeps) == 0 {
 				worst = ui.None
 			}
 		case policy.SlotKept, policy.SlotLate, policy.SlotExpired, policy.SlotUpcoming:
@@ -91,8 +91,8 @@ func (x ruleSlots) stands(late bool) ui.State {
 }
 
 func (x ruleSlots) count() string {
-	n := strconv.Itoa(x.kept) + " of " + strconv.Itoa(x.rule.Keep)
-	if x.kept < x.rule.Keep && !slices.ContainsFunc(x.marks, func(m policy.SlotMark) bool { return m.State == policy.SlotExpired || m.State == policy.SlotMissed }) {
+	n := strconv.Itoa(len(x.keeps)) + " of " + strconv.Itoa(x.rule.Keep)
+	if len(x.keeps) < x.rule.Keep && !slices.ContainsFunc(x.marks, func(m policy.SlotMark) bool { return m.State == policy.SlotExpired || m.State == policy.SlotMissed }) {
 		n += " so far"
 	}
 	return n
@@ -193,13 +193,27 @@ func told(all []dash.Slot) string {
 }
 
 // slotNotes say what is behind each slot that was not served in time, the
-// newest first.
+// newest first. Neighbours that were missed together are one sentence.
 func (s sitePage) slotNotes(kind backup.Kind, x ruleSlots) []string {
 	var out []string
-	for _, m := range slices.Backward(x.due()) {
+	due := x.due()
+	of := kindWord(kind) + ", " + string(x.rule.Tier) + " of "
+	for i := len(due) - 1; i >= 0; i-- {
+		m := due[i]
+		first := i
+		for m.State == policy.SlotMissed && first > 0 && due[first-1].State == policy.SlotMissed {
+			first--
+		}
 		switch m.State {
-		case policy.SlotLate, policy.SlotFlawed, policy.SlotMissed, policy.SlotOwed:
-			out = append(out, kindWord(kind)+", "+string(x.rule.Tier)+" of "+s.slotName(m.Slot)+": "+words.Stop(s.slot(m, "2").Note))
+		case policy.SlotMissed:
+			if n := int64(i - first + 1); n > 1 {
+				out = append(out, of+s.slotName(due[first].Slot)+" to "+s.slotName(m.Slot)+": "+words.Count(n)+" copies were not taken in their time; a later one served the rule.")
+				i = first
+				continue
+			}
+			fallthrough
+		case policy.SlotLate, policy.SlotFlawed, policy.SlotOwed:
+			out = append(out, of+s.slotName(m.Slot)+": "+words.Stop(s.slot(m, "2").Note))
 		case policy.SlotKept, policy.SlotExpired, policy.SlotUpcoming:
 		}
 	}

@@ -117,7 +117,7 @@ func TestCopyForms_KeepWhatWasTypedAndSayWhatIsWrong(t *testing.T) {
 			t.Errorf("%s with a NUL: %d", path, got.status)
 		}
 	}
-	if got := b.post(one+"recovery"); got.status != http.StatusConflict || !strings.Contains(got.body, "not in the bin") {
+	if got := b.post(one + "recovery"); got.status != http.StatusConflict || !strings.Contains(got.body, "not in the bin") {
 		t.Errorf("taking back what is not in the bin: %d", got.status)
 	}
 }

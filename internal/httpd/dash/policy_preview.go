@@ -73,11 +73,12 @@ func these(n int64) string {
 	return "these " + words.Count(n) + " sites"
 }
 
+// previewNow is what a rule would keep of one site's copies in 30 days.
 func previewNow(seen app.PolicyPreview, kind backup.Kind, tier policy.Tier) string {
 	if seen.Sites != 1 {
 		return ""
 	}
-	return "in 30 days " + strconv.Itoa(seen.KeptIn30Days[kind].Tiers[tier])
+	return strconv.Itoa(seen.KeptIn30Days[kind].Tiers[tier])
 }
 
 func previewSentence(seen app.PolicyPreview) (ui.State, []ui.Phrase) {
