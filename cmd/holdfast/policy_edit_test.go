@@ -129,3 +129,25 @@ func TestPolicyCommands_BadInputIsOneLineAndExitCode2(t *testing.T) {
 		}
 	}
 }
+
+func TestPolicyPreview_SaysAtHowManyOfHowManyItLooked(t *testing.T) {
+	t.Parallel()
+	v := api.Preview{Sites: 12_000, Looked: 200, Days: 30, Expires: 150, BytesNow: 5, BytesWhy: "estimate, from the sites' own history"}
+	steady := int64(77)
+	v.BytesSteady = &steady
+	for range 100 {
+		v.Expire = append(v.Expire, api.PreviewCopy{Copy: someCopy, Kind: "data"})
+	}
+	var b strings.Builder
+	if err := printPreview(&b, v, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, says := range []string{"Looked at 200 of 12000 sites", "Expire at once: 150 copies", "and 140 more", "in full swing: 77 (estimate"} {
+		if !strings.Contains(b.String(), says) {
+			t.Errorf("%q is missing in:\n%s", says, b.String())
+		}
+	}
+	if n := strings.Count(b.String(), someCopy); n != 10 {
+		t.Errorf("%d expiring copies are named", n)
+	}
+}

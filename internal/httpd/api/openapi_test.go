@@ -169,3 +169,18 @@ func TestAnswers_HaveTheKeysOfTheDocument(t *testing.T) {
 		}
 	}
 }
+
+// The page about the API names every path of it.
+func TestDocs_NameEveryPath(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "api.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range routeTable() {
+		_, path, _ := strings.Cut(r.route, " ")
+		if !strings.Contains(string(page), path) {
+			t.Errorf("docs/api.md does not name %s", path)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -147,4 +148,19 @@ func TestToken_IsReadFromItsHeaderAlone(t *testing.T) {
 			t.Errorf("%s: %d", name, a.status)
 		}
 	}
+}
+
+// Good tokens that come all at once are never taken for wrong ones.
+func TestToken_ManyGoodOnesAtOnceDoNotWait(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var wg sync.WaitGroup
+	for range 60 {
+		wg.Go(func() {
+			if a := h.ask("operator", http.MethodGet, sites, ""); a.status != http.StatusOK {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+	wg.Wait()
 }
