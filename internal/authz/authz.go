@@ -15,6 +15,7 @@ type Action string
 // The actions of this build.
 const (
 	ViewFleet    Action = "fleet.view"
+	ShareViews   Action = "fleet.share"
 	ViewSite     Action = "site.view"
 	ViewRuns     Action = "run.view"
 	StartBackup  Action = "backup.start"
@@ -43,7 +44,7 @@ const (
 // Actions are all actions, in a stable order.
 func Actions() []Action {
 	return []Action{
-		ViewFleet, ViewSite, ViewRuns, StartBackup, CancelRun, ViewHosts, ManageHosts, ManageSites,
+		ViewFleet, ShareViews, ViewSite, ViewRuns, StartBackup, CancelRun, ViewHosts, ManageHosts, ManageSites,
 		ViewTenants, ManageTenant, ViewPeople, InvitePeople, ManagePeople, ViewQueue, ViewVault, ManageVault, RestoreCopy,
 		ProtectCopy, KeepCopy, HoldCopies, ViewPolicies, EditPolicies, ManageTokens, ViewAudit,
 	}
@@ -131,6 +132,7 @@ var (
 // table is who may do what; what it omits is refused.
 var table = map[Action]allowed{
 	ViewFleet:    {staff: allStaff, member: allMembers},
+	ShareViews:   {staff: operating},
 	ViewSite:     {staff: allStaff, member: allMembers},
 	ViewRuns:     {staff: allStaff, member: allMembers},
 	StartBackup:  {staff: helping, member: []tenant.Role{tenant.Admin, tenant.Member}},
@@ -159,6 +161,7 @@ var table = map[Action]allowed{
 // says is what each action is, in words, for the printed table.
 var says = map[Action]string{
 	ViewFleet:    "see the list of sites",
+	ShareViews:   "share a view of the list of sites with all staff, and delete shared ones",
 	ViewSite:     "see a site, its copies and its events",
 	ViewRuns:     "see runs",
 	StartBackup:  "start a backup now",

@@ -39,6 +39,7 @@ type victim struct {
 	invitation  id.Invitation
 	mail        id.Mail
 	token       id.Token
+	view        id.View
 	fence       int64
 	instance    uuid.UUID
 }
@@ -48,7 +49,7 @@ func seed(t *testing.T, s *store.Store, slug string) victim {
 	v := victim{
 		tenant: id.New[id.Tenant](), account: id.New[id.Account](), host: id.New[id.Host](), destination: id.New[id.Destination](),
 		site: id.New[id.Site](), repository: id.New[id.Repository](), run: id.New[id.Run](), copy: id.New[id.Copy](), task: id.New[id.Task](),
-		instance: uuid.New(), invitation: id.New[id.Invitation](), mail: id.New[id.Mail](), policy: id.New[id.Policy](), use: id.New[id.Use](), token: id.New[id.Token](),
+		instance: uuid.New(), invitation: id.New[id.Invitation](), mail: id.New[id.Mail](), policy: id.New[id.Policy](), use: id.New[id.Use](), token: id.New[id.Token](), view: id.New[id.View](),
 	}
 	role := tenant.Admin
 	err := s.Tx(t.Context(), authz.System("test"), func(ctx context.Context, tx *store.Tx) error {
@@ -95,7 +96,11 @@ func seed(t *testing.T, s *store.Store, slug string) victim {
 		t.Fatal(err)
 	}
 	err = s.Tx(t.Context(), staff, func(ctx context.Context, tx *store.Tx) error {
-		return tx.InsertToken(ctx, dbq.InsertTokenParams{ID: v.token, TenantID: v.tenant, Name: slug, Role: &role, TokenHash: []byte(slug), MadeBy: slug, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(time.Hour)})
+		err := tx.InsertToken(ctx, dbq.InsertTokenParams{ID: v.token, TenantID: v.tenant, Name: slug, Role: &role, TokenHash: []byte(slug), MadeBy: slug, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(time.Hour)})
+		if err != nil {
+			return err
+		}
+		return tx.InsertSavedView(ctx, dbq.InsertSavedViewParams{ID: v.view, AccountID: v.account, Name: slug, Query: "tenant=" + slug, Shared: true, CreatedAt: tx.Now})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -144,6 +149,8 @@ func (v victim) fill(p reflect.Value, slug string) {
 		*x = v.mail
 	case *id.Token:
 		*x = v.token
+	case *id.View:
+		*x = v.view
 	case *id.Session:
 		*x = id.New[id.Session]()
 	case *id.Passkey:
@@ -300,7 +307,7 @@ func fingerprint(t *testing.T, url string, of id.Tenant) string {
 	t.Helper()
 	c := connect(t, url)
 	var out []string
-	for _, table := range []string{"member", "site", "repository", "run", "copy", "keeper_task", "event", "schedule", "missed_slot", "copy_use", "invitation", "mail_outbox", "api_token"} {
+	for _, table := range []string{"member", "site", "repository", "run", "copy", "keeper_task", "event", "schedule", "missed_slot", "copy_use", "invitation", "mail_outbox", "api_token", "standing"} {
 		var n int
 		var sum *string
 		err := c.QueryRow(t.Context(), "SELECT count(*), md5(string_agg(x::text, '|' ORDER BY x::text)) FROM "+table+" x WHERE tenant_id = $1", of.String()).Scan(&n, &sum)
@@ -318,7 +325,7 @@ func TestTenantRole_WithoutATenantSeesNoRow(t *testing.T) {
 	s, url := migrated(t)
 	seed(t, s, "someone")
 	c := connect(t, url)
-	for _, table := range []string{"tenant", "member", "site", "run", "event", "account", "invitation"} {
+	for _, table := range []string{"tenant", "member", "site", "run", "event", "account", "invitation", "standing"} {
 		if _, err := c.Exec(t.Context(), "SET ROLE holdfast_tenant"); err != nil {
 			t.Fatal(err)
 		}
@@ -327,7 +334,7 @@ func TestTenantRole_WithoutATenantSeesNoRow(t *testing.T) {
 			t.Errorf("%s: %d rows, %v", table, n, err)
 		}
 	}
-	for _, table := range []string{"repository", "keeper_task", "host", "destination", "usage_sample", "web_session", "mail_outbox", "account_totp", "link_token", "api_token", "river.river_job"} {
+	for _, table := range []string{"repository", "keeper_task", "host", "destination", "usage_sample", "web_session", "mail_outbox", "account_totp", "link_token", "api_token", "saved_view", "saved_view_default", "river.river_job"} {
 		if _, err := c.Exec(t.Context(), "SELECT count(*) FROM "+table); err == nil {
 			t.Errorf("a customer's role may read %s", table)
 		}
