@@ -137,18 +137,20 @@ func (q *Queries) FleetHosts(ctx context.Context) ([]FleetHostsRow, error) {
 }
 
 const fleetLate = `-- name: FleetLate :many
-SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.host_id, t.name AS tenant_name,
+SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.host_id, s.tenant_name,
   coalesce(db.taken_at, 'epoch')::timestamptz AS database_at, coalesce(db.state::text, '')::text AS database_state,
   coalesce(fs.taken_at, 'epoch')::timestamptz AS data_at, coalesce(fs.state::text, '')::text AS data_state,
   coalesce(open_run.kind::text, '')::text AS open_kind, coalesce(open_run.state::text, '')::text AS open_state, coalesce(open_run.progress, '{}')::jsonb AS open_progress,
   coalesce(bad.kind::text, '')::text AS failed_kind, coalesce(bad.error, '')::text AS failed_error,
   dbs.overdue_at AS database_late_at, fss.overdue_at AS data_late_at, (s.legal_hold <> '')::bool AS held
-FROM (SELECT d.tenant_id, d.site_id, min(d.overdue_at) AS since FROM schedule d WHERE d.overdue_at <= $1::timestamptz
-    AND ($2::uuid IS NULL OR d.tenant_id = $2::uuid)
-    AND ($3::text = '' OR EXISTS (SELECT 1 FROM site s JOIN tenant t ON t.id = s.tenant_id WHERE s.tenant_id = d.tenant_id AND s.id = d.site_id AND ($3::text = '' OR strpos(lower(s.name), lower($3::text)) > 0 OR strpos(lower(t.name), lower($3::text)) > 0)))
-  GROUP BY d.tenant_id, d.site_id ORDER BY since, d.site_id LIMIT $4) late
-JOIN site s ON s.tenant_id = late.tenant_id AND s.id = late.site_id AND s.state <> 'removed'
-JOIN tenant t ON t.id = s.tenant_id
+FROM (SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, t.name AS tenant_name, late.since -- OFFSET 0: the few that are late come first, then what is known of each
+  FROM (SELECT d.tenant_id, d.site_id, min(d.overdue_at) AS since FROM schedule d WHERE d.overdue_at <= $1::timestamptz
+      AND ($2::uuid IS NULL OR d.tenant_id = $2::uuid)
+      AND ($3::text = '' OR EXISTS (SELECT 1 FROM site x JOIN tenant y ON y.id = x.tenant_id WHERE x.tenant_id = d.tenant_id AND x.id = d.site_id
+        AND (strpos(lower(x.name), lower($3::text)) > 0 OR strpos(lower(y.name), lower($3::text)) > 0)))
+    GROUP BY d.tenant_id, d.site_id ORDER BY since, d.site_id LIMIT $4) late
+  JOIN site s ON s.tenant_id = late.tenant_id AND s.id = late.site_id AND s.state <> 'removed'
+  JOIN tenant t ON t.id = s.tenant_id ORDER BY late.since, s.id OFFSET 0) s
 LEFT JOIN schedule dbs ON dbs.tenant_id = s.tenant_id AND dbs.site_id = s.id AND dbs.kind = 'database'
 LEFT JOIN schedule fss ON fss.tenant_id = s.tenant_id AND fss.site_id = s.id AND fss.kind = 'data'
 LEFT JOIN LATERAL (SELECT c.taken_at, c.state FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.kind = 'database' AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at DESC LIMIT 1) db ON true
@@ -159,7 +161,7 @@ LEFT JOIN LATERAL (
     CROSS JOIN LATERAL (SELECT r.kind, r.state, r.error FROM run r
       WHERE r.tenant_id = s.tenant_id AND r.site_id = s.id AND r.kind = k.kind AND r.state IN ('good', 'incomplete', 'failed') ORDER BY r.created_at DESC LIMIT 1) l
   WHERE k.failures > 0 AND l.state = 'failed' LIMIT 1) bad ON true
-ORDER BY late.since, s.id
+ORDER BY s.since, s.id
 `
 
 type FleetLateParams struct {
