@@ -87,6 +87,7 @@ func newFetch(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer func() { _ = a.CloseCopy(context.WithoutCancel(ctx), authz.Console(), f.access) }() // it ends by itself in a day
 			var got fetched
 			switch {
 			case f.access.Kind == backup.Data && dir != "" && file == "" && database == "":

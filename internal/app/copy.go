@@ -20,12 +20,14 @@ type CopyAccess struct {
 	Destination id.Destination
 	Password    string
 	SealKey     []byte
+	Use         id.Use // what keeps the copy from being deleted; end it with CloseCopy
 }
 
 // fetchTime is how long a copy that was opened is held for whoever reads it.
 const fetchTime = 24 * time.Hour
 
-// OpenCopy gives what opens a copy, and keeps it from being deleted for a day.
+// OpenCopy gives what opens a copy, and keeps it from being deleted until
+// CloseCopy, or for a day if nobody calls that.
 // It is written to the event log.
 func (a *App) OpenCopy(ctx context.Context, who authz.Actor, c id.Copy) (CopyAccess, error) {
 	var v CopyAccess
@@ -37,9 +39,10 @@ func (a *App) OpenCopy(ctx context.Context, who authz.Actor, c id.Copy) (CopyAcc
 		if err != nil {
 			return noSuch(err, "copy", c.String(), "holdfast copies list SITE")
 		}
+		use := id.New[id.Use]()
 		if row.State.Usable() {
 			err := tx.InsertCopyUse(ctx, dbq.InsertCopyUseParams{
-				TenantID: row.TenantID, ID: id.New[id.Use](), CopyID: c, UsedBy: "fetch", Since: tx.Now, ExpiresAt: tx.Now.Add(fetchTime),
+				TenantID: row.TenantID, ID: use, CopyID: c, UsedBy: "fetch", Since: tx.Now, ExpiresAt: tx.Now.Add(fetchTime),
 			})
 			if err != nil {
 				return err
@@ -53,7 +56,7 @@ func (a *App) OpenCopy(ctx context.Context, who authz.Actor, c id.Copy) (CopyAcc
 		if err != nil {
 			return err
 		}
-		v = CopyAccess{Copy: row, SiteName: s.Name, Kind: repo.Kind, Repository: repo.Name, Destination: repo.DestinationID}
+		v = CopyAccess{Copy: row, SiteName: s.Name, Kind: repo.Kind, Repository: repo.Name, Destination: repo.DestinationID, Use: use}
 		if v.Password, err = a.password(repo); err != nil {
 			return err
 		}
@@ -64,6 +67,17 @@ func (a *App) OpenCopy(ctx context.Context, who authz.Actor, c id.Copy) (CopyAcc
 		return tx.Event(ctx, "copy.opened", of, nil)
 	})
 	return v, err
+}
+
+// CloseCopy says that a copy is read no more.
+func (a *App) CloseCopy(ctx context.Context, who authz.Actor, v CopyAccess) error {
+	return a.do(ctx, who, authz.RestoreCopy, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
+		if _, err := tx.EndCopyUse(ctx, dbq.EndCopyUseParams{TenantID: v.Copy.TenantID, ID: v.Use}); err != nil {
+			return err
+		}
+		_, err := tx.RetainSoon(ctx, dbq.RetainSoonParams{TenantID: v.Copy.TenantID, SiteID: v.Copy.SiteID, Kind: v.Kind, RetainAt: &tx.Now})
+		return err
+	})
 }
 
 // VerifyCopy asks the keeper to read a copy's content again.
