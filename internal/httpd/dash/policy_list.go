@@ -178,23 +178,23 @@ func (d *Door) assignPolicy(w http.ResponseWriter, r *http.Request, p app.Person
 	f := &dash.AssignForm{Action: policyPath(name) + "/sites", Site: dash.Field{Value: r.PostFormValue("site")}}
 	sites := strings.FieldsFunc(f.Site.Value, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 	digest := digestOf(v.Name, v.Version, v.Policy, sites...)
-	again := func(wrong error) (templ.Component, error) {
+	again := func(ctx context.Context, wrong error) (templ.Component, error) {
 		if wrong != nil {
 			f.Site.Problem = problemOf(wrong)
 		}
-		c, err := d.policyPage(r.Context(), p, name, f, false)
+		c, err := d.policyPage(ctx, p, name, f, false)
 		if err != nil {
 			return nil, err
 		}
 		return c, wrong
 	}
 	if len(sites) == 0 || len(sites) > 200 {
-		return again(errs.Field("site", "type the name of a site, or of up to 200 with commas between them"))
+		return again(r.Context(), errs.Field("site", "type the name of a site, or of up to 200 with commas between them"))
 	}
 	if r.PostFormValue("do") == dash.DoSave && r.PostFormValue("digest") == digest {
 		err := d.app.AssignPolicy(r.Context(), p.Actor, name, sites)
 		if errs.Is(err, errs.Invalid) {
-			return again(err)
+			return again(r.Context(), err)
 		}
 		if err != nil {
 			return nil, err
@@ -205,7 +205,7 @@ func (d *Door) assignPolicy(w http.ResponseWriter, r *http.Request, p app.Person
 	}
 	seen, err := d.app.PreviewPolicy(r.Context(), p.Actor, v.Policy, "", sites)
 	if errs.Is(err, errs.Invalid) {
-		return again(err)
+		return again(r.Context(), err)
 	}
 	if err != nil {
 		return nil, err
@@ -215,5 +215,5 @@ func (d *Door) assignPolicy(w http.ResponseWriter, r *http.Request, p app.Person
 		save = "Give " + strconv.Itoa(len(sites)) + " sites this policy"
 	}
 	f.Preview = d.preview(v.Policy, seen, digest, save)
-	return again(nil)
+	return again(r.Context(), nil)
 }
