@@ -32,3 +32,7 @@ var reasons = map[string]string{
 
 // WhyLeftOut says why a folder is left out of data copies.
 func WhyLeftOut(folder string) string { return reasons[path.Base(folder)] }
+
+// HoldsCourseBackups tells whether a folder is where Moodle keeps automated
+// course backups unless it is told otherwise.
+func HoldsCourseBackups(folder string) bool { return path.Base(folder) == "backup" }

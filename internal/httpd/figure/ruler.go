@@ -1,7 +1,6 @@
 package figure
 
 import (
-	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -115,7 +114,7 @@ func (s Past) form() *draw.Form {
 	self := s.Self
 	f := &draw.Form{Action: self + "#how-far-back", Value: s.Asked.Typed}
 	if s.Asked.Wrong != nil {
-		f.Problem = problemOf(s.Asked.Wrong)
+		f.Problem = Problem(s.Asked.Wrong)
 	}
 	for _, q := range []struct{ value, label string }{{"1", "1 day ago"}, {"4", "4 days"}, {"14", "2 weeks"}, {"60", "2 months"}} {
 		href := self + "?" + url.Values{"noticed": {q.value}}.Encode() + "#how-far-back"
@@ -213,13 +212,4 @@ func Tiers(c app.Judged) []string {
 		out = append(out, string(t.Tier))
 	}
 	return out
-}
-
-// problemOf words what is wrong with a value, for the place beside its field.
-func problemOf(err error) string {
-	var e *errs.Error
-	if errors.As(err, &e) {
-		return words.Stop(words.Capital(e.Public))
-	}
-	return "This cannot be read; type it anew."
 }
