@@ -40,7 +40,7 @@ func newCopies(s *settings) *cobra.Command {
 			}
 			return console(c, s, func(ctx context.Context, a *app.App) error { return a.VerifyCopy(ctx, authz.Console(), of) })
 		})
-	return listing(group("copies", "The catalog", list, verify, newFetch(s), newUnseal(s),
+	return listing(group("copies", "The catalog", list, newCopiesAudit(s), verify, newFetch(s), newUnseal(s),
 		newProtect(s), newUnprotect(s), newPin(s), newUnpin(s), newHold(s), newRelease(s), newTakeBack(s)), list)
 }
 

@@ -445,3 +445,28 @@ func TestPolicy_EditIsAdoptedByItsSites(t *testing.T) {
 		t.Errorf("the published policy was edited: %v", err)
 	}
 }
+
+// The look over the whole catalog finds what retention has not seen yet, and
+// moves nothing itself.
+func TestLookAtRetention_FindsWhatIsBehind(t *testing.T) {
+	t.Parallel()
+	r, a, of := season(t)
+	look, err := r.LookAtRetention(t.Context(), authz.Console())
+	r.must(err)
+	all := int64(r.Count("SELECT count(*) FROM copy"))
+	if look.Sites != 1 || look.Copies != all || look.Expire != 0 || look.Return != 0 || look.Behind != 0 || look.InBin == 0 || look.Stays[policy.ByRule] == 0 {
+		t.Fatalf("%+v of %d copies", look, all)
+	}
+	c := r.oldest(of).Row.ID
+	r.SQL(`UPDATE copy SET tiers = '{}' WHERE id = $1`, c.String())
+	r.SQL(`UPDATE schedule SET retain_at = 'infinity'`)
+	look, err = r.LookAtRetention(t.Context(), authz.Console())
+	r.must(err)
+	if look.Expire != 1 || look.Behind != 1 || r.copyState(c) != "good" {
+		t.Fatalf("%+v, the copy is %s", look, r.copyState(c))
+	}
+	r.tick(a)
+	if s := r.copyState(c); s != "good in the bin" {
+		t.Fatalf("after the look the copy is %s", s)
+	}
+}
