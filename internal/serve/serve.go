@@ -134,6 +134,10 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 	if err != nil {
 		return err
 	}
+	provider, err := c.People.provider()
+	if err != nil {
+		return err
+	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	if s.river, err = worker.Start(work, s.DB.URL, s.App, quieter(c.Logger)); err != nil {
@@ -163,7 +167,8 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 	}
 	s.web = &http.Server{
 		Handler: besideAPI(api.New(api.Config{App: s.App, Logger: c.Logger, Clock: clock.System{}}), dash.New(dash.Config{
-			App: s.App, Logger: c.Logger, Clock: clock.System{}, SecureCookies: c.SecureCookies, Runs: h.runs, Version: c.Version, Gallery: c.Gallery,
+			App: s.App, Logger: c.Logger, Clock: clock.System{}, SecureCookies: c.SecureCookies, Runs: h.runs, Version: c.Version, Provider: provider, Gallery: c.Gallery,
+			AgentURL: s.AgentURL, AgentPin: s.Pin,
 		})),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BaseContext: func(net.Listener) context.Context { return work },
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),

@@ -43,8 +43,10 @@ func StaffNav(current Section) []ui.NavItem {
 		{Label: "Sites", Href: SitesPath, Current: current == SitesSection},
 		{Label: "Runs", Href: RunsPath, Current: current == RunsSection},
 		{Label: "Hosts", Href: HostsPath, Current: current == HostsSection, Break: true},
+		{Label: "Destinations", Href: DestinationsPath, Current: current == DestinationsSection},
 		{Label: "Queue", Href: QueuePath, Current: current == QueueSection},
 		{Label: "Policies", Href: PoliciesPath, Current: current == PoliciesSection},
+		{Label: "Audit", Href: AuditPath, Current: current == AuditSection},
 	}
 }
 
@@ -78,62 +80,6 @@ type SignInProps struct {
 	MailWays                    bool   // mail is set up: a link, or a new password, can be asked for
 	ProviderLabel, ProviderHref string // of the staff's own identity provider; empty where there is none
 	Passkeys                    Passkeys
-}
-
-// FleetProps are those of Fleet.
-type FleetProps struct {
-	Page
-	State      ui.State    // the worst among all the sites
-	Sentence   []ui.Phrase // "All 3 sites have a good copy of both kinds."
-	Query      string
-	Filter     string // value of the filter in force, kept by the search
-	Filters    []ui.Choice
-	Sites      []SiteRow
-	Order      string // how they are ordered, as it truly is: "worst first", "by name"
-	Narrowed   bool   // a query or filter is in force: no rows then means no match
-	AddCommand string // how to add a site; empty for whoever may not
-	ShowTenant bool
-	ShowHost   bool // to those who may see hosts
-	Pager      ui.Pager
-}
-
-// searchable is false where there is nothing to search.
-func (p FleetProps) searchable() bool {
-	return p.Narrowed || len(p.Sites) > 1 || p.Pager.NextHref != "" || p.Pager.PrevHref != ""
-}
-
-// listed titles the list, truly.
-func (p FleetProps) listed() string {
-	switch {
-	case p.Narrowed && len(p.Sites) == 0:
-		return "No site matches"
-	case len(p.Sites) == 0:
-		return "There is no site yet"
-	case p.Narrowed:
-		return "Sites found"
-	default:
-		return "All sites"
-	}
-}
-
-// SiteRow is a site in Fleet.
-type SiteRow struct {
-	Href, Name string
-	Tenant     string
-	Host       string
-	Release    string // "Moodle 4.5.6"
-	Database   Freshness
-	Data       Freshness
-}
-
-// Freshness is how the newest copy of one kind stands. With Running set, a
-// copy is being taken now; Age is still that of the newest finished one.
-type Freshness struct {
-	State   ui.State // Good, None, Late, Incomplete or Failed
-	Word    string   // the state's own word when empty
-	Age     ui.When  // "2 h 10 min ago"; empty when there is none
-	Note    string   // "due at 20:00", "3 files unreadable"
-	Running *ui.Progress
 }
 
 // SiteProps are those of Site.
@@ -257,14 +203,6 @@ func (p ErrorProps) title() string {
 	default:
 		return "That did not work"
 	}
-}
-
-// keepFilter carries the filter in force through a search.
-func keepFilter(filter string) []ui.Choice {
-	if filter == "" {
-		return nil
-	}
-	return []ui.Choice{{Label: "filter", Value: filter}}
 }
 
 // words writes a dash where there is nothing to say.

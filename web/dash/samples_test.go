@@ -59,7 +59,7 @@ func samples() []sample {
 		{"queue", Queue(queueFull())},
 		{"queue-empty", Queue(QueueProps{Page: staff(QueueSection), State: ui.Good, Sentence: ui.Say(ui.Text("Nothing waits and nothing failed.")), Counts: queueCounts("0"), Showing: "that run now"})},
 		{"hosts", Hosts(hostsFull())},
-		{"hosts-empty", Hosts(HostsProps{Page: staff(HostsSection), EnrolSentence: "This prints a token that works once, for one hour, and the line to run on the host.", EnrolCommand: "holdfast host add host-a"})},
+		{"hosts-empty", Hosts(HostsProps{Page: staff(HostsSection), NewHref: NewHostPath})},
 		{"error-404", Error(ErrorProps{Page: staff(NoSection), Status: 404, Sentence: "There is no such page, or it belongs to somebody else.", RequestID: "01939c5e-7c1a-7b5e-8d0a-1f2e3d4c5b6a", BackHref: SitesPath, BackLabel: "All sites"})},
 		{"error-500", Error(ErrorProps{Status: 500, Sentence: "We could not reach our database. Your sites and their copies are not touched by this; try again in a minute.", RequestID: "01939c5e-7c1a-7b5e-8d0a-1f2e3d4c5b6a", BackHref: "/", BackLabel: "Try again"})},
 		{"error-403", Error(ErrorProps{Page: customer(NoSection), Status: 403, Sentence: "Your account may look at this site, but not ask for backups.", BackHref: SitesPath, BackLabel: "All sites"})},
@@ -229,7 +229,7 @@ func queueFull() QueueProps {
 
 func hostsFull() HostsProps {
 	return HostsProps{
-		Page: staff(HostsSection), State: ui.Unreachable, EnrolSentence: "This prints a token that works once, for one hour, and the line to run on the host.", EnrolCommand: "holdfast host add host-c",
+		Page: staff(HostsSection), State: ui.Unreachable, NewHref: NewHostPath,
 		Sentence: ui.Say(ui.Text("36 of 37 hosts answer. "), ui.Strong("host-q"), ui.Text(" has been silent for "), ui.Strong("26 min"), ui.Text("; nothing is lost yet.")),
 		Hosts: []HostRow{
 			{Name: "host-q", Href: "/hosts/1", State: ui.Unreachable, Word: "silent", Note: "41 sites. Their next copies are due at 20:00.", Agent: "0.3.1", AgentNote: "older than this control plane", LastSeen: at("26 min ago", "21 Nov 2026 19:34:00 CET"), Running: "1 of 2", Sites: "41", SitesHref: SitesPath + "?q=host-q"},

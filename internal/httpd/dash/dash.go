@@ -46,6 +46,11 @@ type Config struct {
 	// believed when tries to sign in are counted; none where browsers reach us
 	// directly.
 	Proxies []netip.Prefix
+	// Provider is the staff's own identity provider; nil where there is none.
+	Provider *ProviderConfig
+	// AgentURL and AgentPin say where agents reach us, for the line that enrols
+	// one; the pin is empty where the system's authorities vouch for the door.
+	AgentURL, AgentPin string
 	// Version is this build's, to tell older agents apart.
 	Version string
 	// Gallery serves /gallery, every component in every state, for those who
@@ -60,9 +65,14 @@ type Door struct {
 	clock    clock.Clock
 	runs     func() (<-chan struct{}, func())
 	version  string
+	agentURL string
+	agentPin string
+	proxies  []netip.Prefix
+	exports  chan struct{} // files of events that are being sent
 	sessions *scs.SessionManager
 	gallery  bool
 	guard    *guard
+	provider *provider
 	streams  *streams
 }
 
@@ -79,8 +89,9 @@ func newDoor(c Config) *Door {
 	}
 	d := &Door{
 		app: c.App, log: mw.Logger(c.Logger), clock: c.Clock, runs: c.Runs, version: c.Version, gallery: c.Gallery,
-		guard: newGuard(c.Clock, c.Proxies), streams: newStreams(),
+		guard: newGuard(c.Clock, c.Proxies), provider: newProvider(c.Provider), streams: newStreams(),
 	}
+	d.agentURL, d.agentPin, d.proxies, d.exports = c.AgentURL, c.AgentPin, c.Proxies, make(chan struct{}, exportsAtOnce)
 	d.sessions = d.newSessions(c.SecureCookies)
 	return d
 }
@@ -91,10 +102,13 @@ func (d *Door) routes() chi.Router {
 	r.Use(mw.RequestID, mw.AccessLog(d.log, d.clock), mw.Headers(secure), mw.Recover(d.log, d.panicked), middleware.GetHead)
 	r.Handle(static.Prefix+"*", static.Handler())
 	r.Get("/healthz", d.health)
-	inside := []func(http.Handler) http.Handler{mw.SameOrigin(http.HandlerFunc(d.foreignPost)), mw.Body(maxBody), d.sessions.LoadAndSave, d.identify}
+	inside := []func(http.Handler) http.Handler{mw.SameOrigin(http.HandlerFunc(d.foreignPost)), mw.Body(maxBody), d.sessions.LoadAndSave, d.identify, d.noteAddress}
 	r.Group(func(r chi.Router) { // streams have deadlines of their own
 		r.Use(inside...)
+		r.Get(dash.TodayStreamPath, d.stream(d.todayLive))
 		r.Get(dash.RunsStreamPath, d.stream(d.runsLive))
+		r.Get(dash.AuditFilePath, d.signed(d.auditFile))
+		r.Get("/runs/{id:[0-9a-f-]{36}}/stream", d.stream(d.runLive))
 		r.Get("/sites/{id:[0-9a-f-]{36}}/stream", d.stream(d.siteLive))
 	})
 	r.Group(func(r chi.Router) {
@@ -117,14 +131,22 @@ func (d *Door) pages(r chi.Router) {
 		r.Get("/gallery", d.open(func(http.ResponseWriter, *http.Request) (templ.Component, error) { return dash.Gallery(), nil }))
 		r.Get("/gallery/bare", d.open(func(http.ResponseWriter, *http.Request) (templ.Component, error) { return dash.GalleryBare(), nil }))
 	}
-	r.Get("/", d.signed(d.home))
+	r.Get("/", d.signed(d.start))
+	r.Get(dash.TodayPath, d.signed(d.today))
+	r.Post(dash.ClockTrustPath, d.signed(d.trustClock))
+	r.Get(dash.FindPath, d.signed(d.find))
+	r.Get(dash.FindOptionsPath, d.signed(d.findOptions))
 	r.Get(dash.SitesPath, d.signed(d.fleet))
 	r.Get("/sites/*", d.signed(d.site))
 	r.Post("/sites/{id:[0-9a-f-]{36}}/backups", d.signed(d.startBackup))
 	d.policyPages(r)
 	r.Get(dash.RunsPath, d.signed(d.runList))
+	r.Get("/runs/{id:[0-9a-f-]{36}}", d.signed(d.run))
 	r.Post("/runs/{id:[0-9a-f-]{36}}/cancellation", d.signed(d.cancelRun))
-	r.Get(dash.HostsPath, d.signed(d.hosts))
+	r.Post("/runs/{id:[0-9a-f-]{36}}/retry", d.signed(d.retryRun))
+	d.hostPages(r)
+	d.destinationPages(r)
+	r.Get(dash.AuditPath, d.signed(d.audit))
 	r.Get(dash.QueuePath, d.signed(d.queue))
 }
 

@@ -24,7 +24,7 @@ func (d *Door) frame(p app.Person, section dash.Section) dash.Page {
 	if isStaff(p) {
 		return dash.Page{Nav: withPeople(p, section, dash.StaffNav(section)), Who: p.Name, Org: "Staff"}
 	}
-	f := dash.Page{Nav: withPeople(p, section, dash.CustomerNav(section)), Who: p.Name, Top: true}
+	f := dash.Page{Nav: withActivity(p, section, withPeople(p, section, dash.CustomerNav(section))), Who: p.Name, Top: true}
 	switch n := len(p.Tenants); n {
 	case 0:
 		f.Org = "No organisation"
@@ -42,6 +42,14 @@ func withPeople(p app.Person, section dash.Section, nav []ui.NavItem) []ui.NavIt
 		return nav
 	}
 	return append(nav, ui.NavItem{Label: "People", Href: dash.PeoplePath, Current: section == dash.PeopleSection, Break: isStaff(p)})
+}
+
+// withActivity adds the page of what happened for a customer's admins.
+func withActivity(p app.Person, section dash.Section, nav []ui.NavItem) []ui.NavItem {
+	if len(auditors(p)) == 0 {
+		return nav
+	}
+	return append(nav, ui.NavItem{Label: "Activity", Href: dash.AuditPath, Current: section == dash.AuditSection})
 }
 
 // page is frame with the answer to what was just done, which is said once.

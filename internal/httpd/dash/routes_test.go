@@ -28,10 +28,22 @@ type row struct {
 
 func at(p string) func(*house) string { return func(*house) string { return p } }
 
+func hostAt(rest string) func(*house) string {
+	return func(h *house) string { return "/hosts/" + h.host.ID.String() + rest }
+}
+
+func destinationAt(rest string) func(*house) string {
+	return func(h *house) string {
+		all, err := h.app.Destinations(h.t.Context())
+		h.must(err)
+		return "/destinations/" + all[0].ID.String() + rest
+	}
+}
+
 // Order of the columns: nobody, stranger, viewer, member, admin; owner,
 // operator, support, billing, auditor.
 func routeTable() []row {
-	return append(policyTable(), houseTable()...)
+	return append(policyTable(), append(todayTable(), houseTable()...)...)
 }
 
 func houseTable() []row {
@@ -66,6 +78,20 @@ func houseTable() []row {
 			true,
 		},
 		{"GET /hosts", at("/hosts"), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
+		{"GET /hosts/new", at("/hosts/new"), nil, []int{303, 404, 404, 404, 404, 200, 200, 404, 404, 404}, true},
+		{"POST /hosts", at("/hosts"), []string{"name", "Not a name", "max-runs", "2"}, []int{303, 403, 403, 403, 403, 422, 422, 403, 403, 403}, true},
+		{"GET /hosts/{id:[0-9a-f-]{36}}", hostAt(""), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
+		{"POST /hosts/{id:[0-9a-f-]{36}}/limit", hostAt("/limit"), []string{"max-runs", "4"}, []int{303, 404, 404, 404, 404, 303, 303, 403, 403, 403}, true},
+		{"POST /hosts/{id:[0-9a-f-]{36}}/maintenance", hostAt("/maintenance"), []string{"do", "rubbish"}, []int{303, 404, 404, 404, 404, 422, 422, 403, 403, 403}, true},
+		{"POST /hosts/{id:[0-9a-f-]{36}}/enrolment", hostAt("/enrolment"), nil, []int{303, 404, 404, 404, 404, 200, 200, 403, 403, 403}, true},
+		{"POST /hosts/{id:[0-9a-f-]{36}}/revocation", hostAt("/revocation"), []string{"reason", "stolen", "name", "another"}, []int{303, 404, 404, 404, 404, 422, 422, 403, 403, 403}, true},
+		{"GET /destinations", at("/destinations"), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
+		{"GET /destinations/{id:[0-9a-f-]{36}}", destinationAt(""), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
+		{"POST /destinations/{id:[0-9a-f-]{36}}/read-only", destinationAt("/read-only"), []string{"do", "rubbish"}, []int{303, 404, 404, 404, 404, 422, 422, 403, 403, 403}, true},
+		{"POST /destinations/{id:[0-9a-f-]{36}}/limit", destinationAt("/limit"), []string{"max-runs", "0"}, []int{303, 404, 404, 404, 404, 303, 303, 403, 403, 403}, true},
+		{"POST /destinations/{id:[0-9a-f-]{36}}/tasks/{task:[0-9a-f-]{36}}/retry", destinationAt("/tasks/0190b3a0-7c1e-7d2a-9c3b-0123456789ab/retry"), nil, []int{303, 404, 404, 404, 404, 404, 404, 403, 403, 403}, true},
+		{"GET /audit", at("/audit"), nil, []int{303, 200, 404, 404, 200, 200, 200, 200, 200, 200}, true},
+		{"GET /audit.csv", at("/audit.csv"), nil, []int{303, 200, 404, 404, 200, 200, 200, 200, 200, 200}, true},
 		{"GET /queue", at("/queue"), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
 		{"GET /sign-in/code", at("/sign-in/code"), nil, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, false},
 		{"POST /sign-in/code", at("/sign-in/code"), []string{"code", "1"}, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, false},
@@ -103,6 +129,8 @@ func houseTable() []row {
 		{"POST /account/passkeys/options", at("/account/passkeys/options"), nil, []int{303, 400, 400, 400, 400, 400, 400, 400, 400, 400}, true},
 		{"POST /account/passkeys", at("/account/passkeys"), nil, []int{303, 422, 422, 422, 422, 422, 422, 422, 422, 422}, true},
 		{"POST /account/passkeys/{id:[0-9a-f-]{36}}/removal", at("/account/passkeys/" + none + "/removal"), nil, []int{303, 404, 404, 404, 404, 404, 404, 404, 404, 404}, true},
+		{"GET /sign-in/oidc", at("/sign-in/oidc"), nil, []int{404, 404, 404, 404, 404, 404, 404, 404, 404, 404}, false},
+		{"GET /sign-in/oidc/callback", at("/sign-in/oidc/callback"), nil, []int{404, 404, 404, 404, 404, 404, 404, 404, 404, 404}, false},
 		{"POST /sign-out", at("/sign-out"), nil, []int{303, 303, 303, 303, 303, 303, 303, 303, 303, 303}, false}, // the last: it ends the sessions
 	}
 }
