@@ -22,6 +22,7 @@ import (
 	"holdfast/internal/httpd/mw"
 	"holdfast/web/dash"
 	"holdfast/web/static"
+	"holdfast/web/ui"
 )
 
 // Limits of the door.
@@ -42,6 +43,11 @@ type Config struct {
 	// Runs subscribes to changes of runs: the channel is sent to, or closed,
 	// at each; the function ends the subscription. It may be nil.
 	Runs func() (<-chan struct{}, func())
+	// Customers makes the door for customers, which stands inside this one;
+	// where it is nil they have the staff's pages, with what is theirs on them.
+	Customers func(Inside) Beside
+	// Brand is the hoster's, for the pages that customers see.
+	Brand ui.Brand
 	// Proxies are the networks of our own proxies, whose X-Forwarded-For is
 	// believed when tries to sign in are counted; none where browsers reach us
 	// directly.
@@ -60,20 +66,22 @@ type Config struct {
 
 // Door serves the dashboard.
 type Door struct {
-	app      *app.App
-	log      *slog.Logger
-	clock    clock.Clock
-	runs     func() (<-chan struct{}, func())
-	version  string
-	agentURL string
-	agentPin string
-	proxies  []netip.Prefix
-	exports  chan struct{} // files of events that are being sent
-	sessions *scs.SessionManager
-	gallery  bool
-	guard    *guard
-	provider *provider
-	streams  *streams
+	app       *app.App
+	log       *slog.Logger
+	clock     clock.Clock
+	runs      func() (<-chan struct{}, func())
+	version   string
+	agentURL  string
+	agentPin  string
+	proxies   []netip.Prefix
+	exports   chan struct{} // files of events that are being sent
+	sessions  *scs.SessionManager
+	brand     ui.Brand
+	customers Beside
+	gallery   bool
+	guard     *guard
+	provider  *provider
+	streams   *streams
 }
 
 // New makes the dashboard's routes. Live streams end with their request's
@@ -92,17 +100,20 @@ func newDoor(c Config) *Door {
 		guard: newGuard(c.Clock, c.Proxies), provider: newProvider(c.Provider), streams: newStreams(),
 	}
 	d.agentURL, d.agentPin, d.proxies, d.exports = c.AgentURL, c.AgentPin, c.Proxies, make(chan struct{}, exportsAtOnce)
-	d.sessions = d.newSessions(c.SecureCookies)
+	d.sessions, d.brand = d.newSessions(c.SecureCookies), c.Brand
+	if c.Customers != nil {
+		d.customers = c.Customers(Inside{d})
+	}
 	return d
 }
 
 func (d *Door) routes() chi.Router {
 	r := chi.NewRouter()
 	secure := d.sessions.Cookie.Secure
-	r.Use(mw.RequestID, mw.AccessLog(d.log, d.clock), mw.Headers(secure), mw.Recover(d.log, d.panicked), middleware.GetHead)
+	r.Use(mw.RequestID, mw.AccessLog(d.log, d.clock), mw.Headers(secure), d.branded, mw.Recover(d.log, d.panicked), middleware.GetHead)
 	r.Handle(static.Prefix+"*", static.Handler())
 	r.Get("/healthz", d.health)
-	inside := []func(http.Handler) http.Handler{mw.SameOrigin(http.HandlerFunc(d.foreignPost)), mw.Body(maxBody), d.sessions.LoadAndSave, d.identify, d.noteAddress}
+	inside := []func(http.Handler) http.Handler{mw.SameOrigin(http.HandlerFunc(d.foreignPost)), mw.Body(maxBody), d.sessions.LoadAndSave, d.identify, d.noteAddress, d.keepApart}
 	r.Group(func(r chi.Router) { // streams have deadlines of their own
 		r.Use(inside...)
 		r.Get(dash.TodayStreamPath, d.stream(d.todayLive))
@@ -110,6 +121,9 @@ func (d *Door) routes() chi.Router {
 		r.Get(dash.AuditFilePath, d.signed(d.auditFile))
 		r.Get("/runs/{id:[0-9a-f-]{36}}/stream", d.stream(d.runLive))
 		r.Get("/sites/{id:[0-9a-f-]{36}}/stream", d.stream(d.siteLive))
+		if d.customers != nil {
+			d.customers.Streams(r)
+		}
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(mw.Timeout(pageTimeout))
@@ -117,6 +131,9 @@ func (d *Door) routes() chi.Router {
 		r.NotFound(d.open(d.noPage))
 		r.MethodNotAllowed(d.open(d.noMethod))
 		d.pages(r)
+		if d.customers != nil {
+			d.customers.Pages(r)
+		}
 	})
 	return r
 }
