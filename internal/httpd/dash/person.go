@@ -24,7 +24,7 @@ func (d *Door) frame(p app.Person, section dash.Section) dash.Page {
 	if isStaff(p) {
 		return dash.Page{Nav: withPeople(p, section, dash.StaffNav(section)), Who: p.Name, Org: "Staff"}
 	}
-	f := dash.Page{Nav: withActivity(p, section, withPeople(p, section, dash.CustomerNav(section))), Who: p.Name, Top: true}
+	f := d.customerFrame(p, section)
 	switch n := len(p.Tenants); n {
 	case 0:
 		f.Org = "No organisation"
