@@ -4,7 +4,11 @@
 // come finished in the props. It knows no rows, roles or handlers.
 package dash
 
-import "holdfast/web/ui"
+import (
+	"cmp"
+
+	"holdfast/web/ui"
+)
 
 // The addresses that the pages themselves link or post to.
 const (
@@ -33,6 +37,7 @@ type Page struct {
 	Who     string       // who is signed in
 	Org     string       // "Staff", or the customer's organisation
 	Top     bool         // customers: navigation above the page
+	Home    string       // where the mark leads; the sites when empty
 	Notice  *ui.Notice   // the answer to what was just done
 }
 
@@ -60,10 +65,12 @@ func CustomerNav(current Section) []ui.NavItem {
 
 func (p Page) frame(title string, live bool) ui.Frame {
 	f := ui.Frame{
-		Title: title, Product: p.Product, Home: SitesPath, Nav: p.Nav,
+		Title: title, Product: p.Product, Home: cmp.Or(p.Home, SitesPath), Nav: p.Nav,
 		Who: p.Who, Org: p.Org, Top: p.Top, Live: live, Notice: p.Notice,
 	}
-	if p.Who != "" {
+	if p.Who != "" && p.Home != "" {
+		f.SignOutPath, f.AccountPath = SignOutPath, AccountPath
+	} else if p.Who != "" {
 		f.SignOutPath, f.AccountPath, f.FindPath = SignOutPath, AccountPath, FindPath
 	}
 	return f
