@@ -83,7 +83,7 @@ var house = map[string][]string{
 	// Doors: never store, pgx or River; of the store only the types of rows.
 	"internal/httpd/words":     with(ground, domain...),
 	"internal/httpd/mw":        with(ground, "web/ui", "internal/httpd/words"),
-	"internal/httpd/dash":      with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/identity", "internal/agentproto", "internal/httpd/mw", "internal/httpd/words", "internal/httpd/figure", "web/dash", "web/ruler", "web/ui", "web/static")...),
+	"internal/httpd/dash":      with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/identity", "internal/agentproto", "internal/httpd/mw", "internal/httpd/words", "internal/httpd/figure", "web/dash", "web/portal", "web/ruler", "web/ui", "web/static")...),
 	"internal/httpd/figure":    with(ground, with(domain, rows, "internal/app", "internal/agentproto", "internal/httpd/words", "web/ruler", "web/ui")...),
 	"internal/httpd/portal":    with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/agentproto", "internal/httpd/figure", "internal/httpd/words", "web/portal", "web/ui")...),
 	"internal/httpd/agentdoor": with(ground, rows, "internal/app", "internal/agentproto", "internal/httpd/mw"),

@@ -17,6 +17,7 @@ const (
 	PreferencesPath = "/portal/preferences" // GET the page, POST the form: zone
 	MarkPath        = "/portal/mark"        // GET the hoster's mark
 	peoplePath      = "/people"
+	activityPath    = "/audit"
 	accountPath     = "/account"
 	signOutPath     = "/sign-out"
 )
@@ -29,6 +30,7 @@ const (
 	None        Section = ""
 	Sites       Section = "sites"
 	People      Section = "people"
+	Activity    Section = "activity"
 	Preferences Section = "preferences"
 )
 
@@ -41,11 +43,14 @@ type Page struct {
 }
 
 // Nav is the navigation of a customer; people is for those who may see who
-// else may sign in.
-func Nav(current Section, people bool) []ui.NavItem {
+// else may sign in, activity for those who may see who did what.
+func Nav(current Section, people, activity bool) []ui.NavItem {
 	out := []ui.NavItem{{Label: "My sites", Href: Path, Current: current == Sites}}
 	if people {
 		out = append(out, ui.NavItem{Label: "People", Href: peoplePath, Current: current == People})
+	}
+	if activity {
+		out = append(out, ui.NavItem{Label: "Activity", Href: activityPath, Current: current == Activity})
 	}
 	return append(out, ui.NavItem{Label: "Preferences", Href: PreferencesPath, Current: current == Preferences})
 }

@@ -119,11 +119,11 @@ func may(p app.Person, action authz.Action, of id.Tenant) bool {
 
 // frame is what surrounds a page of the person.
 func (d *Door) frame(p app.Person, section portal.Section) portal.Page {
-	people := false
+	people, activity := false, false
 	for _, t := range p.Tenants {
-		people = people || may(p, authz.ViewPeople, t.TenantID)
+		people, activity = people || may(p, authz.ViewPeople, t.TenantID), activity || may(p, authz.ViewAudit, t.TenantID)
 	}
-	f := portal.Page{Nav: portal.Nav(section, people), Who: p.Name, Org: "No organisation"}
+	f := portal.Page{Nav: portal.Nav(section, people, activity), Who: p.Name, Org: "No organisation"}
 	if len(p.Tenants) > 0 {
 		f.Org = p.Tenants[0].Name
 	}
