@@ -24,6 +24,9 @@ WHERE s.state <> 'removed'
 ORDER BY s.name
 LIMIT sqlc.arg(page_size);
 
+-- The few that are late come first (OFFSET 0 holds the planner to that), then
+-- what is known of each. The state comes last: under row security no statistics
+-- tell of it, and the planner would begin with every site.
 -- name: FleetLate :many
 SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.host_id, s.tenant_name,
   coalesce(db.taken_at, 'epoch')::timestamptz AS database_at, coalesce(db.state::text, '')::text AS database_state,
@@ -31,13 +34,13 @@ SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.host_id, s.tenant_name,
   coalesce(open_run.kind::text, '')::text AS open_kind, coalesce(open_run.state::text, '')::text AS open_state, coalesce(open_run.progress, '{}')::jsonb AS open_progress,
   coalesce(bad.kind::text, '')::text AS failed_kind, coalesce(bad.error, '')::text AS failed_error,
   dbs.overdue_at AS database_late_at, fss.overdue_at AS data_late_at, (s.legal_hold <> '')::bool AS held
-FROM (SELECT s.*, t.name AS tenant_name, late.since -- OFFSET 0: the few that are late come first, then what is known of each
+FROM (SELECT s.*, t.name AS tenant_name, late.since
   FROM (SELECT d.tenant_id, d.site_id, min(d.overdue_at) AS since FROM schedule d WHERE d.overdue_at <= sqlc.arg(now)::timestamptz
       AND (sqlc.narg(tenant_id)::uuid IS NULL OR d.tenant_id = sqlc.narg(tenant_id)::uuid)
       AND (sqlc.arg(search)::text = '' OR EXISTS (SELECT 1 FROM site x JOIN tenant y ON y.id = x.tenant_id WHERE x.tenant_id = d.tenant_id AND x.id = d.site_id
         AND (strpos(lower(x.name), lower(sqlc.arg(search)::text)) > 0 OR strpos(lower(y.name), lower(sqlc.arg(search)::text)) > 0)))
     GROUP BY d.tenant_id, d.site_id ORDER BY since, d.site_id LIMIT sqlc.arg(page_size)) late
-  JOIN site s ON s.tenant_id = late.tenant_id AND s.id = late.site_id AND s.state <> 'removed'
+  JOIN site s ON s.tenant_id = late.tenant_id AND s.id = late.site_id
   JOIN tenant t ON t.id = s.tenant_id ORDER BY late.since, s.id OFFSET 0) s
 LEFT JOIN schedule dbs ON dbs.tenant_id = s.tenant_id AND dbs.site_id = s.id AND dbs.kind = 'database'
 LEFT JOIN schedule fss ON fss.tenant_id = s.tenant_id AND fss.site_id = s.id AND fss.kind = 'data'
@@ -49,6 +52,7 @@ LEFT JOIN LATERAL (
     CROSS JOIN LATERAL (SELECT r.kind, r.state, r.error FROM run r
       WHERE r.tenant_id = s.tenant_id AND r.site_id = s.id AND r.kind = k.kind AND r.state IN ('good', 'incomplete', 'failed') ORDER BY r.created_at DESC LIMIT 1) l
   WHERE k.failures > 0 AND l.state = 'failed' LIMIT 1) bad ON true
+WHERE s.state <> 'removed'
 ORDER BY s.since, s.id;
 
 -- name: CountLateSites :one
@@ -70,7 +74,7 @@ LIMIT sqlc.arg(most);
 
 -- The rows of one page.
 -- name: FleetRows :many
-SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.time_zone, t.name AS tenant_name, s.host_id, h.name AS host_name, h.state AS host_state,
+SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.time_zone, t.name AS tenant_name, t.slug AS tenant_slug, s.host_id, h.name AS host_name, h.state AS host_state,
   d.name AS destination_name, coalesce(p.name, 'published')::text AS policy_name, s.legal_hold, s.tamper_alarm,
   st.damaged, st.database_at, st.data_at, st.database_short_at, st.data_short_at, st.database_late_at, st.data_late_at, st.database_failures, st.data_failures, st.bytes,
   coalesce(open_run.kind::text, '')::text AS open_kind, coalesce(open_run.state::text, '')::text AS open_state, coalesce(open_run.progress, '{}')::jsonb AS open_progress,

@@ -143,13 +143,13 @@ SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.host_id, s.tenant_name,
   coalesce(open_run.kind::text, '')::text AS open_kind, coalesce(open_run.state::text, '')::text AS open_state, coalesce(open_run.progress, '{}')::jsonb AS open_progress,
   coalesce(bad.kind::text, '')::text AS failed_kind, coalesce(bad.error, '')::text AS failed_error,
   dbs.overdue_at AS database_late_at, fss.overdue_at AS data_late_at, (s.legal_hold <> '')::bool AS held
-FROM (SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, t.name AS tenant_name, late.since -- OFFSET 0: the few that are late come first, then what is known of each
+FROM (SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, t.name AS tenant_name, late.since
   FROM (SELECT d.tenant_id, d.site_id, min(d.overdue_at) AS since FROM schedule d WHERE d.overdue_at <= $1::timestamptz
       AND ($2::uuid IS NULL OR d.tenant_id = $2::uuid)
       AND ($3::text = '' OR EXISTS (SELECT 1 FROM site x JOIN tenant y ON y.id = x.tenant_id WHERE x.tenant_id = d.tenant_id AND x.id = d.site_id
         AND (strpos(lower(x.name), lower($3::text)) > 0 OR strpos(lower(y.name), lower($3::text)) > 0)))
     GROUP BY d.tenant_id, d.site_id ORDER BY since, d.site_id LIMIT $4) late
-  JOIN site s ON s.tenant_id = late.tenant_id AND s.id = late.site_id AND s.state <> 'removed'
+  JOIN site s ON s.tenant_id = late.tenant_id AND s.id = late.site_id
   JOIN tenant t ON t.id = s.tenant_id ORDER BY late.since, s.id OFFSET 0) s
 LEFT JOIN schedule dbs ON dbs.tenant_id = s.tenant_id AND dbs.site_id = s.id AND dbs.kind = 'database'
 LEFT JOIN schedule fss ON fss.tenant_id = s.tenant_id AND fss.site_id = s.id AND fss.kind = 'data'
@@ -161,6 +161,7 @@ LEFT JOIN LATERAL (
     CROSS JOIN LATERAL (SELECT r.kind, r.state, r.error FROM run r
       WHERE r.tenant_id = s.tenant_id AND r.site_id = s.id AND r.kind = k.kind AND r.state IN ('good', 'incomplete', 'failed') ORDER BY r.created_at DESC LIMIT 1) l
   WHERE k.failures > 0 AND l.state = 'failed' LIMIT 1) bad ON true
+WHERE s.state <> 'removed'
 ORDER BY s.since, s.id
 `
 
@@ -193,6 +194,9 @@ type FleetLateRow struct {
 	Held           bool
 }
 
+// The few that are late come first (OFFSET 0 holds the planner to that), then
+// what is known of each. The state comes last: under row security no statistics
+// tell of it, and the planner would begin with every site.
 func (q *Queries) FleetLate(ctx context.Context, arg FleetLateParams) ([]FleetLateRow, error) {
 	rows, err := q.db.Query(ctx, fleetLate,
 		arg.Now,
@@ -369,7 +373,7 @@ func (q *Queries) FleetPolicies(ctx context.Context) ([]FleetPoliciesRow, error)
 }
 
 const fleetRows = `-- name: FleetRows :many
-SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.time_zone, t.name AS tenant_name, s.host_id, h.name AS host_name, h.state AS host_state,
+SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.time_zone, t.name AS tenant_name, t.slug AS tenant_slug, s.host_id, h.name AS host_name, h.state AS host_state,
   d.name AS destination_name, coalesce(p.name, 'published')::text AS policy_name, s.legal_hold, s.tamper_alarm,
   st.damaged, st.database_at, st.data_at, st.database_short_at, st.data_short_at, st.database_late_at, st.data_late_at, st.database_failures, st.data_failures, st.bytes,
   coalesce(open_run.kind::text, '')::text AS open_kind, coalesce(open_run.state::text, '')::text AS open_state, coalesce(open_run.progress, '{}')::jsonb AS open_progress,
@@ -396,6 +400,7 @@ type FleetRowsRow struct {
 	Facts            json.RawMessage
 	TimeZone         string
 	TenantName       string
+	TenantSlug       string
 	HostID           id.Host
 	HostName         string
 	HostState        HostState
@@ -438,6 +443,7 @@ func (q *Queries) FleetRows(ctx context.Context, arg FleetRowsParams) ([]FleetRo
 			&i.Facts,
 			&i.TimeZone,
 			&i.TenantName,
+			&i.TenantSlug,
 			&i.HostID,
 			&i.HostName,
 			&i.HostState,
