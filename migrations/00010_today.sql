@@ -12,7 +12,7 @@ CREATE INDEX copy_incomplete ON copy (taken_at DESC) WHERE state = 'incomplete';
 CREATE INDEX copy_finished ON copy (finished_at);
 CREATE INDEX copy_verified ON copy (verified_at) WHERE verified_at IS NOT NULL;
 CREATE INDEX site_of_host ON site (host_id, state) WHERE state <> 'removed';
-CREATE INDEX site_apart ON site (name) WHERE state = 'suspended' OR legal_hold <> '' OR tamper_alarm <> '';
+CREATE INDEX site_apart ON site (created_at) WHERE state = 'suspended' OR legal_hold <> '' OR tamper_alarm <> '';
 
 -- Runs that did not end well, and those that somebody asked for, are few among
 -- millions.
@@ -25,13 +25,14 @@ CREATE FUNCTION name_grams(name text) RETURNS text[]
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   AS $$ SELECT coalesce(array_agg(DISTINCT substr(lower(name), i, 3)), '{}') FROM generate_series(1, length(lower(name)) - 2) AS i $$;
 -- +goose StatementEnd
-CREATE INDEX site_begins ON site (lower(name) text_pattern_ops) WHERE state <> 'removed';
-CREATE INDEX site_grams ON site USING gin (name_grams(name)) WHERE state <> 'removed';
+CREATE INDEX site_begins ON site (lower(name) text_pattern_ops);
+CREATE INDEX site_grams ON site USING gin (name_grams(name));
 CREATE INDEX tenant_begins ON tenant (lower(name) text_pattern_ops);
 CREATE INDEX tenant_grams ON tenant USING gin (name_grams(name));
+CREATE INDEX tenant_slug_begins ON tenant (slug text_pattern_ops);
 
 -- +goose Down
 DROP INDEX schedule_failing, schedule_without, copy_damaged, copy_incomplete, copy_finished, copy_verified, site_of_host, site_apart,
-  run_unwell, run_asked, site_begins, site_grams, tenant_begins, tenant_grams;
+  run_unwell, run_asked, site_begins, site_grams, tenant_begins, tenant_grams, tenant_slug_begins;
 DROP FUNCTION name_grams(text);
 ALTER TABLE run DROP COLUMN moved_at;

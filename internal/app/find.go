@@ -65,7 +65,7 @@ func (a *App) Find(ctx context.Context, who authz.Actor, of id.Tenant, text stri
 		if !of.IsZero() {
 			return nil
 		}
-		if f.Tenants, err = tx.FindTenants(ctx, dbq.FindTenantsParams{Part: text, PageSize: findOthers}); err != nil {
+		if f.Tenants, err = tx.FindTenants(ctx, dbq.FindTenantsParams{Part: text, LookedAt: findLooked, PageSize: findOthers}); err != nil {
 			return err
 		}
 		if f.Hosts, err = tx.FindHosts(ctx, dbq.FindHostsParams{Part: text, PageSize: findOthers}); err != nil {
@@ -81,7 +81,7 @@ func (a *App) Find(ctx context.Context, who authz.Actor, of id.Tenant, text stri
 // those that hold it elsewhere.
 func findSitesNamed(ctx context.Context, tx *store.Tx, of id.Tenant, text string) ([]dbq.FindSitesBeginningRow, error) {
 	tenant := store.Optional(of.UUID())
-	out, err := tx.FindSitesBeginning(ctx, dbq.FindSitesBeginningParams{Start: text, TenantID: tenant, PageSize: findSites})
+	out, err := tx.FindSitesBeginning(ctx, dbq.FindSitesBeginningParams{Start: text, TenantID: tenant, LookedAt: findLooked, PageSize: findSites})
 	if err != nil || len(out) == findSites || utf8.RuneCountInString(text) < findLetters {
 		return out, err
 	}

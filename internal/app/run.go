@@ -168,6 +168,9 @@ func (q *RunQuery) check() error {
 	if q.State != "" && !slices.Contains(backup.States(), q.State) {
 		return errs.Field("state", "%q is not a state of a run", q.State)
 	}
+	if q.State != "" && !q.State.Open() && q.State != backup.Good {
+		q.Unwell = true // they have an index of their own
+	}
 	if q.Kind != "" && !slices.Contains(backup.Kinds(), q.Kind) {
 		return errs.Field("kind", "%q must be database or data", q.Kind)
 	}

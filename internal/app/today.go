@@ -13,8 +13,8 @@ import (
 // What bounds the first page of the day: of whatever is wrong, so many rows
 // are counted, and so many groups of them are given.
 const (
-	todayCounted = 5_000
-	todayFailing = 500 // each costs a look at its last run
+	todayCounted = 2_000
+	todayFailing = 300 // each costs a look at its last run
 	todayGroups  = 12
 	todayHosts   = 5 // silent hosts of which it is told what is due
 	todayTasks   = 7 * 24 * time.Hour
@@ -63,7 +63,7 @@ func (a *App) LookAtToday(ctx context.Context, who authz.Actor) (Today, error) {
 		if t.Failed, err = tx.TodayFailed(ctx, dbq.TodayFailedParams{Now: tx.Now, Counted: todayFailing, PageSize: todayGroups}); err != nil {
 			return err
 		}
-		if t.Damaged, err = tx.TodayDamaged(ctx, dbq.TodayDamagedParams{Counted: todayCounted, PageSize: todayGroups}); err != nil {
+		if t.Damaged, err = tx.TodayDamaged(ctx, dbq.TodayDamagedParams{Counted: todayFailing, PageSize: todayGroups}); err != nil {
 			return err
 		}
 		if t.Incomplete, err = tx.TodayIncomplete(ctx, dbq.TodayIncompleteParams{Counted: todayCounted, PageSize: todayGroups}); err != nil {
@@ -75,7 +75,7 @@ func (a *App) LookAtToday(ctx context.Context, who authz.Actor) (Today, error) {
 		if t.Storage, err = tx.TodayStorage(ctx, dbq.TodayStorageParams{Since: tx.Now.Add(-todayTasks), PageSize: 200}); err != nil {
 			return err
 		}
-		if t.Apart, err = tx.TodayApart(ctx); err != nil {
+		if t.Apart, err = tx.TodayApart(ctx, todayCounted); err != nil {
 			return err
 		}
 		t.Silent, err = silentHosts(ctx, tx)

@@ -18,7 +18,8 @@ SELECT count(*) FILTER (WHERE state = 'suspended') AS suspended, coalesce(min(na
   count(*) FILTER (WHERE legal_hold <> '') AS held, coalesce(min(name) FILTER (WHERE legal_hold <> ''), '')::text AS held_name,
   count(*) FILTER (WHERE tamper_alarm <> '') AS tampered, coalesce(min(name) FILTER (WHERE tamper_alarm <> ''), '')::text AS tampered_name,
   coalesce(min(tamper_alarm) FILTER (WHERE tamper_alarm <> ''), '')::text AS tamper_alarm
-FROM site WHERE (state = 'suspended' OR legal_hold <> '' OR tamper_alarm <> '') AND state <> 'removed'
+FROM (SELECT name, state, legal_hold, tamper_alarm FROM site WHERE state = 'suspended' OR legal_hold <> '' OR tamper_alarm <> '' ORDER BY created_at LIMIT $1) a
+WHERE state <> 'removed'
 `
 
 type TodayApartRow struct {
@@ -32,8 +33,8 @@ type TodayApartRow struct {
 }
 
 // Sites that somebody set apart.
-func (q *Queries) TodayApart(ctx context.Context) (TodayApartRow, error) {
-	row := q.db.QueryRow(ctx, todayApart)
+func (q *Queries) TodayApart(ctx context.Context, counted int32) (TodayApartRow, error) {
+	row := q.db.QueryRow(ctx, todayApart, counted)
 	var i TodayApartRow
 	err := row.Scan(
 		&i.Suspended,
@@ -58,7 +59,7 @@ SELECT
   coalesce((SELECT finished_at FROM copy ORDER BY finished_at DESC LIMIT 1), 'epoch')::timestamptz AS newest_copy_at,
   coalesce((SELECT verified_at FROM copy WHERE verified_at IS NOT NULL ORDER BY verified_at DESC LIMIT 1), 'epoch')::timestamptz AS verified_at,
   (SELECT count(*) FROM run WHERE state = 'leased') AS running,
-  (SELECT count(*) FROM (SELECT 1 FROM run WHERE state IN ('planned', 'queued') LIMIT $1) w) AS waiting
+  (SELECT count(*) FROM (SELECT 1 FROM run WHERE state IN ('planned', 'queued', 'leased') ORDER BY site_id, kind LIMIT $1) w) AS open
 `
 
 type TodayBasisRow struct {
@@ -70,12 +71,14 @@ type TodayBasisRow struct {
 	NewestCopyAt time.Time
 	VerifiedAt   time.Time
 	Running      int64
-	Waiting      int64
+	Open         int64
 }
 
 // Each of these looks at what is wrong alone, and at no more of it than is
 // said: rows are counted up to the limit, so a day on which everything is late
-// costs no more than another.
+// costs no more than another. Row-level security keeps the planner from what it
+// knows of states; so each says in which order it looks, and looks sites up one
+// by one.
 func (q *Queries) TodayBasis(ctx context.Context, counted int32) (TodayBasisRow, error) {
 	row := q.db.QueryRow(ctx, todayBasis, counted)
 	var i TodayBasisRow
@@ -88,20 +91,21 @@ func (q *Queries) TodayBasis(ctx context.Context, counted int32) (TodayBasisRow,
 		&i.NewestCopyAt,
 		&i.VerifiedAt,
 		&i.Running,
-		&i.Waiting,
+		&i.Open,
 	)
 	return i, err
 }
 
 const todayDamaged = `-- name: TodayDamaged :many
-WITH bad AS (
-  SELECT c.tenant_id, c.site_id, c.repository_id, c.kind, c.taken_at FROM copy c WHERE c.state = 'damaged' LIMIT $2
+WITH bad AS MATERIALIZED (
+  SELECT c.tenant_id, c.site_id, c.repository_id, c.kind, c.taken_at FROM copy c WHERE c.state = 'damaged' ORDER BY c.taken_at DESC LIMIT $2
 )
 SELECT d.id AS destination_id, d.name AS destination_name, count(*) AS copies, count(DISTINCT bad.site_id) AS sites, max(bad.taken_at)::timestamptz AS taken_at,
   ((array_agg(bad.kind ORDER BY bad.taken_at DESC))[1])::backup_kind AS kind,
   ((array_agg(s.name ORDER BY bad.taken_at DESC))[1])::text AS site_name, ((array_agg(s.id ORDER BY bad.taken_at DESC))[1])::text AS site_ref
-FROM bad JOIN repository p ON p.tenant_id = bad.tenant_id AND p.id = bad.repository_id JOIN destination d ON d.id = p.destination_id
-JOIN site s ON s.tenant_id = bad.tenant_id AND s.id = bad.site_id
+FROM bad CROSS JOIN LATERAL (SELECT s.id, s.name, s.state, s.host_id FROM site s WHERE s.tenant_id = bad.tenant_id AND s.id = bad.site_id LIMIT 1) s
+CROSS JOIN LATERAL (SELECT p.destination_id FROM repository p WHERE p.tenant_id = bad.tenant_id AND p.id = bad.repository_id LIMIT 1) p
+JOIN destination d ON d.id = p.destination_id
 GROUP BY d.id ORDER BY copies DESC, d.name LIMIT $1
 `
 
@@ -175,53 +179,52 @@ func (q *Queries) TodayDueOfHost(ctx context.Context, arg TodayDueOfHostParams) 
 }
 
 const todayFailed = `-- name: TodayFailed :many
-WITH bad AS (
-  SELECT d.tenant_id, d.site_id, d.kind, d.overdue_at, d.newest_good_at, d.failures FROM schedule d WHERE d.failures > 0 LIMIT $3
-), last AS (
-  SELECT bad.tenant_id, bad.site_id, bad.kind, bad.overdue_at, bad.newest_good_at, bad.failures, r.id AS run_id, r.host_id, r.error, r.error_code, r.finished_at
-  FROM bad CROSS JOIN LATERAL (SELECT r.id, r.host_id, r.error, r.error_code, r.finished_at FROM run r
+WITH bad AS MATERIALIZED (
+  SELECT d.tenant_id, d.site_id, d.kind, d.overdue_at, d.newest_good_at, d.failures FROM schedule d WHERE d.failures > 0 ORDER BY d.tenant_id, d.site_id, d.kind LIMIT $1
+), last AS MATERIALIZED (
+  SELECT bad.tenant_id, bad.site_id, bad.kind, bad.overdue_at, bad.newest_good_at, bad.failures, r.id AS run_id, r.host_id, r.error, r.error_code, r.finished_at, s.name AS site_name
+  FROM bad CROSS JOIN LATERAL (SELECT s.id, s.name, s.state, s.host_id FROM site s WHERE s.tenant_id = bad.tenant_id AND s.id = bad.site_id LIMIT 1) s
+  CROSS JOIN LATERAL (SELECT r.id, r.host_id, r.error, r.error_code, r.finished_at FROM run r
     WHERE r.tenant_id = bad.tenant_id AND r.site_id = bad.site_id AND r.kind = bad.kind AND r.state = 'failed' ORDER BY r.created_at DESC LIMIT 1) r
+  WHERE s.state = 'active'
+), grouped AS MATERIALIZED (
+  SELECT last.host_id, last.error_code, count(DISTINCT last.site_id) AS sites, count(*) AS kinds, sum(last.failures)::bigint AS failures,
+    count(*) FILTER (WHERE last.overdue_at <= $2::timestamptz) AS late, count(*) FILTER (WHERE last.newest_good_at IS NULL) AS without_copy,
+    coalesce(min(last.newest_good_at), 'epoch')::timestamptz AS newest_good_at,
+    ((array_agg(last.error ORDER BY last.finished_at DESC))[1])::text AS error, ((array_agg(last.kind ORDER BY last.finished_at DESC))[1])::backup_kind AS kind,
+    ((array_agg(last.run_id ORDER BY last.finished_at DESC))[1])::text AS run_ref,
+    ((array_agg(last.site_name ORDER BY last.finished_at DESC))[1])::text AS site_name, (count(*) OVER ())::bigint AS groups
+  FROM last GROUP BY last.host_id, last.error_code ORDER BY late DESC, kinds DESC LIMIT $3
 )
-SELECT h.id AS host_id, h.name AS host_name, last.error_code, count(DISTINCT last.site_id) AS sites, count(*) AS kinds, sum(last.failures)::bigint AS failures,
-  count(*) FILTER (WHERE last.overdue_at <= $1::timestamptz) AS late, max(last.finished_at)::timestamptz AS failed_at,
-  count(*) FILTER (WHERE last.newest_good_at IS NULL) AS without_copy, coalesce(min(last.newest_good_at), 'epoch')::timestamptz AS newest_good_at,
-  ((array_agg(last.error ORDER BY last.finished_at DESC))[1])::text AS error, ((array_agg(last.kind ORDER BY last.finished_at DESC))[1])::backup_kind AS kind,
-  ((array_agg(last.run_id ORDER BY last.finished_at DESC))[1])::text AS run_ref,
-  ((array_agg(s.name ORDER BY last.finished_at DESC))[1])::text AS site_name, ((array_agg(s.id ORDER BY last.finished_at DESC))[1])::text AS site_ref,
-  (count(*) OVER ())::bigint AS groups, (sum(count(*)) OVER ())::bigint AS counted
-FROM last JOIN site s ON s.tenant_id = last.tenant_id AND s.id = last.site_id AND s.state = 'active' JOIN host h ON h.id = last.host_id
-GROUP BY h.id, last.error_code ORDER BY late DESC, kinds DESC, h.name LIMIT $2
+SELECT grouped.host_id, grouped.error_code, grouped.sites, grouped.kinds, grouped.failures, grouped.late, grouped.without_copy, grouped.newest_good_at, grouped.error, grouped.kind, grouped.run_ref, grouped.site_name, grouped.groups, h.name AS host_name FROM grouped JOIN host h ON h.id = grouped.host_id ORDER BY grouped.late DESC, grouped.kinds DESC, h.name
 `
 
 type TodayFailedParams struct {
+	Counted  int32
 	Now      time.Time
 	PageSize int32
-	Counted  int32
 }
 
 type TodayFailedRow struct {
 	HostID       id.Host
-	HostName     string
 	ErrorCode    string
 	Sites        int64
 	Kinds        int64
 	Failures     int64
 	Late         int64
-	FailedAt     time.Time
 	WithoutCopy  int64
 	NewestGoodAt time.Time
 	Error        string
 	Kind         backup.Kind
 	RunRef       string
 	SiteName     string
-	SiteRef      string
 	Groups       int64
-	Counted      int64
+	HostName     string
 }
 
 // What failed for good since its last good run, by host and cause.
 func (q *Queries) TodayFailed(ctx context.Context, arg TodayFailedParams) ([]TodayFailedRow, error) {
-	rows, err := q.db.Query(ctx, todayFailed, arg.Now, arg.PageSize, arg.Counted)
+	rows, err := q.db.Query(ctx, todayFailed, arg.Counted, arg.Now, arg.PageSize)
 	if err != nil {
 		return nil, err
 	}
@@ -231,22 +234,19 @@ func (q *Queries) TodayFailed(ctx context.Context, arg TodayFailedParams) ([]Tod
 		var i TodayFailedRow
 		if err := rows.Scan(
 			&i.HostID,
-			&i.HostName,
 			&i.ErrorCode,
 			&i.Sites,
 			&i.Kinds,
 			&i.Failures,
 			&i.Late,
-			&i.FailedAt,
 			&i.WithoutCopy,
 			&i.NewestGoodAt,
 			&i.Error,
 			&i.Kind,
 			&i.RunRef,
 			&i.SiteName,
-			&i.SiteRef,
 			&i.Groups,
-			&i.Counted,
+			&i.HostName,
 		); err != nil {
 			return nil, err
 		}
@@ -259,41 +259,41 @@ func (q *Queries) TodayFailed(ctx context.Context, arg TodayFailedParams) ([]Tod
 }
 
 const todayIncomplete = `-- name: TodayIncomplete :many
-WITH short AS (
+WITH found AS MATERIALIZED (
+  SELECT c.tenant_id, c.site_id, c.kind, c.taken_at FROM copy c WHERE c.state = 'incomplete' ORDER BY c.taken_at DESC LIMIT $1
+), short AS MATERIALIZED (
   SELECT DISTINCT ON (c.site_id, c.kind) c.tenant_id, c.site_id, c.kind, c.taken_at
-  FROM (SELECT tenant_id, site_id, kind, taken_at FROM copy WHERE state = 'incomplete' ORDER BY taken_at DESC LIMIT $2) c
-  JOIN schedule d ON d.tenant_id = c.tenant_id AND d.site_id = c.site_id AND d.kind = c.kind
+  FROM found c CROSS JOIN LATERAL (SELECT d.newest_good_at FROM schedule d WHERE d.tenant_id = c.tenant_id AND d.site_id = c.site_id AND d.kind = c.kind LIMIT 1) d
   WHERE c.taken_at > coalesce(d.newest_good_at, 'epoch')
   ORDER BY c.site_id, c.kind, c.taken_at DESC
+), grouped AS MATERIALIZED (
+  SELECT s.host_id, count(DISTINCT short.site_id) AS sites, ((array_agg(short.kind ORDER BY short.taken_at DESC))[1])::backup_kind AS kind,
+    ((array_agg(s.name ORDER BY short.taken_at DESC))[1])::text AS site_name, ((array_agg(s.id ORDER BY short.taken_at DESC))[1])::text AS site_ref,
+    (count(*) OVER ())::bigint AS groups
+  FROM short CROSS JOIN LATERAL (SELECT s.id, s.name, s.state, s.host_id FROM site s WHERE s.tenant_id = short.tenant_id AND s.id = short.site_id LIMIT 1) s
+  WHERE s.state = 'active' GROUP BY s.host_id ORDER BY sites DESC LIMIT $2
 )
-SELECT h.id AS host_id, h.name AS host_name, count(DISTINCT short.site_id) AS sites, count(*) AS kinds, max(short.taken_at)::timestamptz AS taken_at,
-  ((array_agg(short.kind ORDER BY short.taken_at DESC))[1])::backup_kind AS kind,
-  ((array_agg(s.name ORDER BY short.taken_at DESC))[1])::text AS site_name, ((array_agg(s.id ORDER BY short.taken_at DESC))[1])::text AS site_ref,
-  (count(*) OVER ())::bigint AS groups
-FROM short JOIN site s ON s.tenant_id = short.tenant_id AND s.id = short.site_id AND s.state = 'active' JOIN host h ON h.id = s.host_id
-GROUP BY h.id ORDER BY sites DESC, h.name LIMIT $1
+SELECT grouped.host_id, grouped.sites, grouped.kind, grouped.site_name, grouped.site_ref, grouped.groups, h.name AS host_name FROM grouped JOIN host h ON h.id = grouped.host_id ORDER BY grouped.sites DESC, h.name
 `
 
 type TodayIncompleteParams struct {
-	PageSize int32
 	Counted  int32
+	PageSize int32
 }
 
 type TodayIncompleteRow struct {
 	HostID   id.Host
-	HostName string
 	Sites    int64
-	Kinds    int64
-	TakenAt  time.Time
 	Kind     backup.Kind
 	SiteName string
 	SiteRef  string
 	Groups   int64
+	HostName string
 }
 
 // Sites whose newest copy of a kind lacks something, by host.
 func (q *Queries) TodayIncomplete(ctx context.Context, arg TodayIncompleteParams) ([]TodayIncompleteRow, error) {
-	rows, err := q.db.Query(ctx, todayIncomplete, arg.PageSize, arg.Counted)
+	rows, err := q.db.Query(ctx, todayIncomplete, arg.Counted, arg.PageSize)
 	if err != nil {
 		return nil, err
 	}
@@ -303,14 +303,12 @@ func (q *Queries) TodayIncomplete(ctx context.Context, arg TodayIncompleteParams
 		var i TodayIncompleteRow
 		if err := rows.Scan(
 			&i.HostID,
-			&i.HostName,
 			&i.Sites,
-			&i.Kinds,
-			&i.TakenAt,
 			&i.Kind,
 			&i.SiteName,
 			&i.SiteRef,
 			&i.Groups,
+			&i.HostName,
 		); err != nil {
 			return nil, err
 		}
@@ -323,42 +321,43 @@ func (q *Queries) TodayIncomplete(ctx context.Context, arg TodayIncompleteParams
 }
 
 const todayLate = `-- name: TodayLate :many
-WITH late AS (
+WITH late AS MATERIALIZED (
   SELECT d.tenant_id, d.site_id, d.overdue_at, d.newest_good_at FROM schedule d
-  WHERE d.overdue_at <= $2::timestamptz AND d.failures = 0 ORDER BY d.overdue_at LIMIT $3
+  WHERE d.overdue_at <= $1::timestamptz AND d.failures = 0 ORDER BY d.overdue_at LIMIT $2
+), grouped AS MATERIALIZED (
+  SELECT s.host_id, count(DISTINCT late.site_id) AS sites, min(late.overdue_at)::timestamptz AS overdue_at,
+    count(*) FILTER (WHERE late.newest_good_at IS NULL) AS without_copy,
+    ((array_agg(s.name ORDER BY late.overdue_at, s.name))[1])::text AS site_name, ((array_agg(s.id ORDER BY late.overdue_at, s.name))[1])::text AS site_ref,
+    (count(*) OVER ())::bigint AS groups, (sum(count(*)) OVER ())::bigint AS counted
+  FROM late CROSS JOIN LATERAL (SELECT s.id, s.name, s.state, s.host_id FROM site s WHERE s.tenant_id = late.tenant_id AND s.id = late.site_id LIMIT 1) s
+  GROUP BY s.host_id ORDER BY sites DESC LIMIT $3
 )
-SELECT h.id AS host_id, h.name AS host_name, h.state AS host_state, h.last_seen_at, count(DISTINCT late.site_id) AS sites, count(*) AS kinds,
-  min(late.overdue_at)::timestamptz AS overdue_at, count(*) FILTER (WHERE late.newest_good_at IS NULL) AS without_copy,
-  ((array_agg(s.name ORDER BY late.overdue_at, s.name))[1])::text AS site_name, ((array_agg(s.id ORDER BY late.overdue_at, s.name))[1])::text AS site_ref,
-  (count(*) OVER ())::bigint AS groups, (sum(count(*)) OVER ())::bigint AS counted
-FROM late JOIN site s ON s.tenant_id = late.tenant_id AND s.id = late.site_id JOIN host h ON h.id = s.host_id
-GROUP BY h.id ORDER BY sites DESC, h.name LIMIT $1
+SELECT grouped.host_id, grouped.sites, grouped.overdue_at, grouped.without_copy, grouped.site_name, grouped.site_ref, grouped.groups, grouped.counted, h.name AS host_name, h.state AS host_state, h.last_seen_at FROM grouped JOIN host h ON h.id = grouped.host_id ORDER BY grouped.sites DESC, h.name
 `
 
 type TodayLateParams struct {
-	PageSize int32
 	Now      time.Time
 	Counted  int32
+	PageSize int32
 }
 
 type TodayLateRow struct {
 	HostID      id.Host
-	HostName    string
-	HostState   HostState
-	LastSeenAt  *time.Time
 	Sites       int64
-	Kinds       int64
 	OverdueAt   time.Time
 	WithoutCopy int64
 	SiteName    string
 	SiteRef     string
 	Groups      int64
 	Counted     int64
+	HostName    string
+	HostState   HostState
+	LastSeenAt  *time.Time
 }
 
 // What is late though nothing failed, host by host.
 func (q *Queries) TodayLate(ctx context.Context, arg TodayLateParams) ([]TodayLateRow, error) {
-	rows, err := q.db.Query(ctx, todayLate, arg.PageSize, arg.Now, arg.Counted)
+	rows, err := q.db.Query(ctx, todayLate, arg.Now, arg.Counted, arg.PageSize)
 	if err != nil {
 		return nil, err
 	}
@@ -368,17 +367,16 @@ func (q *Queries) TodayLate(ctx context.Context, arg TodayLateParams) ([]TodayLa
 		var i TodayLateRow
 		if err := rows.Scan(
 			&i.HostID,
-			&i.HostName,
-			&i.HostState,
-			&i.LastSeenAt,
 			&i.Sites,
-			&i.Kinds,
 			&i.OverdueAt,
 			&i.WithoutCopy,
 			&i.SiteName,
 			&i.SiteRef,
 			&i.Groups,
 			&i.Counted,
+			&i.HostName,
+			&i.HostState,
+			&i.LastSeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -498,12 +496,15 @@ func (q *Queries) TodayStorage(ctx context.Context, arg TodayStorageParams) ([]T
 }
 
 const todayWithout = `-- name: TodayWithout :one
-SELECT count(DISTINCT s.id) AS sites, count(*) FILTER (WHERE r.id IS NOT NULL) AS under_way,
+WITH d AS MATERIALIZED (
+  SELECT d.tenant_id, d.site_id, d.kind FROM schedule d
+  WHERE d.newest_good_at IS NULL AND d.failures = 0 AND d.overdue_at > $1::timestamptz ORDER BY d.registered_at LIMIT $2
+)
+SELECT count(DISTINCT s.id) AS sites, count(*) FILTER (WHERE r.on_the_way) AS under_way,
   coalesce(min(s.name), '')::text AS site_name, coalesce((array_agg(s.id ORDER BY s.name))[1]::text, '')::text AS site_ref
-FROM (SELECT d.tenant_id, d.site_id, d.kind FROM schedule d
-  WHERE d.newest_good_at IS NULL AND d.failures = 0 AND d.overdue_at > $1::timestamptz ORDER BY d.registered_at LIMIT $2) d
-JOIN site s ON s.tenant_id = d.tenant_id AND s.id = d.site_id AND s.state = 'active'
-LEFT JOIN run r ON r.site_id = d.site_id AND r.kind = d.kind AND r.state IN ('planned', 'queued', 'leased')
+FROM d CROSS JOIN LATERAL (SELECT s.id, s.name, s.state, s.host_id FROM site s WHERE s.tenant_id = d.tenant_id AND s.id = d.site_id LIMIT 1) s
+CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM run r WHERE r.site_id = d.site_id AND r.kind = d.kind AND r.state IN ('planned', 'queued', 'leased')) AS on_the_way) r
+WHERE s.state = 'active'
 `
 
 type TodayWithoutParams struct {
