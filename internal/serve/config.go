@@ -31,6 +31,7 @@ type Config struct {
 	SecureCookies bool   // pages are reached by HTTPS
 	Gallery       bool   // serve every component in every state, for those who build pages
 	People        PeopleConfig
+	Hoster        HosterConfig
 	LogLevel      string
 	Version       string
 	Child         []string     // the command of a keeper's child
@@ -52,7 +53,9 @@ var Settings = []struct {
 	{"tls-key", "HOLDFAST_TLS_KEY", "", "PEM key of that certificate"},
 	{"vault-dir", "HOLDFAST_VAULT_DIR", "", "folder of the default destination (default: vault in the state folder)"},
 	{"secure-cookies", "HOLDFAST_SECURE_COOKIES", "false", "true when the pages are reached by HTTPS"},
-	{"name", "HOLDFAST_NAME", "Holdfast", "what this installation calls itself, on customers' pages and in mails"},
+	{"name", "HOLDFAST_NAME", "Holdfast", "what this installation calls itself, in mails and in authenticator apps"},
+	{"hoster-name", "HOLDFAST_HOSTER_NAME", someHoster, "whose pages customers see, and where everybody signs in"},
+	{"hoster-logo", "HOLDFAST_HOSTER_LOGO", "", "file of the hoster's mark, a PNG or a plain SVG of at most 64 kB; empty draws ours"},
 	{"url", "HOLDFAST_URL", "", "how people reach the pages, like https://backup.hoster.example (default: from listen)"},
 	{"smtp-url", "HOLDFAST_SMTP_URL", "", "mail server, like smtp://user:password@mail.hoster.example:587 or smtps://…:465; empty sends no mail"},
 	{"mail-from", "HOLDFAST_MAIL_FROM", "", "who mails are from, like Bright Hosting <backup@hoster.example>"},
@@ -77,6 +80,7 @@ func FromSettings(get func(flag string) string) (Config, error) {
 		StateDir: get("state-dir"), DatabaseURL: get("database-url"), MigrateURL: get("migrate-url"), MasterKeyFile: get("master-key-file"),
 		Listen: get("listen"), AgentListen: get("agent-listen"), AgentURL: get("agent-url"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
 		VaultDir: get("vault-dir"), LogLevel: get("log-level"), People: peopleSettings(get),
+		Hoster: HosterConfig{Name: get("hoster-name"), LogoFile: get("hoster-logo")},
 	}
 	var wrong []error
 	switch get("secure-cookies") {
@@ -142,6 +146,7 @@ func (c *Config) Check() error {
 		}
 	}
 	wrong = append(wrong, c.People.check()...)
+	wrong = append(wrong, c.Hoster.check()...)
 	if c.LogLevel == "" {
 		c.LogLevel = "info"
 	}
