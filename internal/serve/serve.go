@@ -19,7 +19,6 @@ import (
 	"holdfast/internal/errs"
 	"holdfast/internal/httpd/agentdoor"
 	"holdfast/internal/httpd/api"
-	"holdfast/internal/httpd/dash"
 	"holdfast/internal/keeper"
 	"holdfast/internal/selfcert"
 	"holdfast/internal/store"
@@ -134,7 +133,8 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 	if err != nil {
 		return err
 	}
-	provider, err := c.People.provider()
+	h := newHub()
+	pages, err := s.pages(c, h)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,6 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 		stop()
 		return err
 	}
-	h := newHub()
 	keep := keeper.New(s.App, keeper.Options{URL: s.DB.URL, Child: c.Child, SpoolDir: c.StateDir, Logger: c.Logger})
 	s.running.Go(func() { keep.Run(work) })
 	s.running.Go(func() {
@@ -166,10 +165,7 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 		BaseContext: func(net.Listener) context.Context { return work }, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 	s.web = &http.Server{
-		Handler: besideAPI(api.New(api.Config{App: s.App, Logger: c.Logger, Clock: clock.System{}}), dash.New(dash.Config{
-			App: s.App, Logger: c.Logger, Clock: clock.System{}, SecureCookies: c.SecureCookies, Runs: h.runs, Version: c.Version, Provider: provider, Gallery: c.Gallery,
-			AgentURL: s.AgentURL, AgentPin: s.Pin,
-		})),
+		Handler: besideAPI(api.New(api.Config{App: s.App, Logger: c.Logger, Clock: clock.System{}}), pages),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BaseContext: func(net.Listener) context.Context { return work },
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
