@@ -4,7 +4,10 @@ import (
 	"net/http"
 	"strings"
 
+	"holdfast/internal/clock"
 	"holdfast/internal/httpd/api"
+	"holdfast/internal/httpd/dash"
+	"holdfast/internal/httpd/portal"
 )
 
 // besideAPI gives the API what lies under its prefix, and pages the rest. The
@@ -18,4 +21,23 @@ func besideAPI(door, pages http.Handler) http.Handler {
 		}
 		pages.ServeHTTP(w, r)
 	})
+}
+
+// pages are those of people: the staff's, and the customers' within them.
+func (s *Server) pages(c Config, h *hub) (http.Handler, error) {
+	provider, err := c.People.provider()
+	if err != nil {
+		return nil, err
+	}
+	mark, err := c.Hoster.mark()
+	if err != nil {
+		return nil, err
+	}
+	return dash.New(dash.Config{
+		App: s.App, Logger: c.Logger, Clock: clock.System{}, SecureCookies: c.SecureCookies, Runs: h.runs, Version: c.Version, Provider: provider, Gallery: c.Gallery,
+		AgentURL: s.AgentURL, AgentPin: s.Pin, Brand: c.Hoster.brand(mark),
+		Customers: func(in dash.Inside) dash.Beside {
+			return portal.New(portal.Config{App: s.App, Clock: clock.System{}, Mark: mark}, in)
+		},
+	}), nil
 }
