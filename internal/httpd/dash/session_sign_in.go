@@ -145,6 +145,8 @@ func (d *Door) admit(r *http.Request, p app.Person, shown []identity.Proof, next
 	}
 	if step == identity.WantEnrol {
 		next = dash.SecondFactorPath
+	} else if next == dash.SitesPath {
+		next = d.landing(p)
 	}
 	return next, nil
 }
