@@ -149,7 +149,7 @@ func (d *Door) errorPage(r *http.Request, code int, err error) templ.Component {
 	p := dash.ErrorProps{Status: code, RequestID: mw.ID(r.Context()), BackHref: "/", BackLabel: "Go to the start"}
 	if who, ok := visitor(r.Context()); ok {
 		p.Page = d.frame(who, dash.NoSection)
-		p.BackHref, p.BackLabel = dash.SitesPath, "All sites"
+		p.BackHref, p.BackLabel = d.landing(who), "All sites"
 	}
 	p.Sentence = sentence(err)
 	switch code {
