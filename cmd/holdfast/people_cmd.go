@@ -122,7 +122,7 @@ func newUser(s *settings) *cobra.Command {
 			return table(c.OutOrStdout(), cells)
 		})
 	}
-	return listing(group("user", "People who may sign in", add, list), list)
+	return listing(group("user", "People who may sign in", append(userMore(s), add, list)...), list)
 }
 
 func readPassword(c *cobra.Command, file string) (string, error) {

@@ -60,6 +60,10 @@ var Settings = []struct {
 	{"smtp-url", "HOLDFAST_SMTP_URL", "", "mail server, like smtp://user:password@mail.hoster.example:587 or smtps://…:465; empty sends no mail"},
 	{"mail-from", "HOLDFAST_MAIL_FROM", "", "who mails are from, like Bright Hosting <backup@hoster.example>"},
 	{"staff-second-factor", "HOLDFAST_STAFF_SECOND_FACTOR", "optional", "required leads staff without a second factor to get one before anything else; or optional"},
+	{"oidc-issuer", "HOLDFAST_OIDC_ISSUER", "", "the staff's own identity provider (OpenID Connect), like https://login.hoster.example; empty for none"},
+	{"oidc-client-id", "HOLDFAST_OIDC_CLIENT_ID", "", "who we are to it; its redirect address for us is URL/sign-in/oidc/callback"},
+	{"oidc-client-secret-file", "HOLDFAST_OIDC_CLIENT_SECRET_FILE", "", "file with the secret that it gave us"},
+	{"oidc-role-claim", "HOLDFAST_OIDC_ROLE_CLAIM", "", "claim that names a person's staff role (owner, operator, support, billing, auditor); empty leaves roles to us"},
 	{"log-level", "HOLDFAST_LOG_LEVEL", "info", "debug, info, warn or error"},
 }
 

@@ -2,11 +2,13 @@ package serve
 
 import (
 	"net/url"
+	"os"
 	"strings"
 
 	"holdfast/internal/app"
 	"holdfast/internal/clock"
 	"holdfast/internal/errs"
+	"holdfast/internal/httpd/dash"
 	"holdfast/internal/identity"
 	"holdfast/internal/mail"
 )
@@ -18,10 +20,17 @@ type PeopleConfig struct {
 	SMTPURL      string // "" sends no mail
 	MailFrom     string
 	SecondFactor string // of staff: required or optional
+
+	OIDCIssuer, OIDCClientID string // the staff's identity provider; "" for none
+	OIDCSecretFile           string
+	OIDCRoleClaim            string
 }
 
 func peopleSettings(get func(string) string) PeopleConfig {
-	return PeopleConfig{Name: get("name"), URL: get("url"), SMTPURL: get("smtp-url"), MailFrom: get("mail-from"), SecondFactor: get("staff-second-factor")}
+	return PeopleConfig{
+		Name: get("name"), URL: get("url"), SMTPURL: get("smtp-url"), MailFrom: get("mail-from"), SecondFactor: get("staff-second-factor"),
+		OIDCIssuer: get("oidc-issuer"), OIDCClientID: get("oidc-client-id"), OIDCSecretFile: get("oidc-client-secret-file"), OIDCRoleClaim: get("oidc-role-claim"),
+	}
 }
 
 // check names every setting that is wrong.
@@ -38,12 +47,34 @@ func (p *PeopleConfig) check() (wrong []error) {
 			wrong = append(wrong, err)
 		}
 	}
+	if _, err := p.provider(); err != nil {
+		wrong = append(wrong, err)
+	}
 	switch p.SecondFactor {
 	case "required", "optional", "":
 	default:
 		wrong = append(wrong, errs.Field("HOLDFAST_STAFF_SECOND_FACTOR", "%q must be required or optional", p.SecondFactor))
 	}
 	return wrong
+}
+
+// provider gives the staff's identity provider, nil for none.
+func (p *PeopleConfig) provider() (*dash.ProviderConfig, error) {
+	if p.OIDCIssuer == "" && p.OIDCClientID == "" && p.OIDCSecretFile == "" {
+		return nil, nil //nolint:nilnil // none is no error
+	}
+	u, err := url.Parse(p.OIDCIssuer)
+	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost") {
+		return nil, errs.Field("HOLDFAST_OIDC_ISSUER", "%q must be the provider's https address", p.OIDCIssuer)
+	}
+	if p.OIDCClientID == "" {
+		return nil, errs.Field("HOLDFAST_OIDC_CLIENT_ID", "give it together with HOLDFAST_OIDC_ISSUER")
+	}
+	secret, err := os.ReadFile(p.OIDCSecretFile) //nolint:gosec // the operator names this file
+	if err != nil || strings.TrimSpace(string(secret)) == "" {
+		return nil, errs.Wrap(errs.Invalid, err, "HOLDFAST_OIDC_CLIENT_SECRET_FILE: cannot be read, or is empty")
+	}
+	return &dash.ProviderConfig{Issuer: p.OIDCIssuer, ClientID: p.OIDCClientID, Secret: strings.TrimSpace(string(secret)), RoleClaim: p.OIDCRoleClaim}, nil
 }
 
 // at is how people reach the pages, which listen at web.

@@ -174,3 +174,6 @@ DELETE FROM account_oidc WHERE account_id = $1;
 
 -- name: TenantByID :one
 SELECT id, name, slug, state FROM tenant WHERE id = $1;
+
+-- name: SetStaffRole :execrows
+UPDATE account SET staff_role = $2 WHERE id = $1 AND staff_role IS NOT NULL;

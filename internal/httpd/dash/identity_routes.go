@@ -34,6 +34,8 @@ func (d *Door) identityPages(r chi.Router) {
 	r.Get(dash.SecondFactorPath, d.enrolling(d.enrolForm))
 	r.Post(dash.SecondFactorPath, d.enrolling(d.enrol))
 	r.Post(dash.SecondFactorPath+"/removal", d.fresh(dash.AccountPath, d.removeTOTP))
+	r.Get(dash.ProviderPath, d.open(d.toProvider))
+	r.Get(dash.ProviderPath+"/callback", d.open(d.fromProvider))
 	r.Post(dash.PasskeySignIn+"/options", d.open(d.askPasskey))
 	r.Post(dash.PasskeySignIn, d.open(d.signInByPasskey))
 	r.Post(dash.SignInAgainPath+"/passkey", d.signed(d.againByPasskey))

@@ -31,6 +31,8 @@ const (
 	keyAccount     = "account"
 	keyFresh       = "fresh"    // when a password or passkey was last shown, Unix seconds
 	keyCeremony    = "ceremony" // what was asked of the browser about a passkey
+	keyAsked       = "asked"    // what was asked of the identity provider
+	keyProvider    = "provider" // it vouched for both factors
 	keyHalf        = "half"     // who has shown a first proof and owes the second
 	keyHalfAt      = "half-at"  // since when, Unix seconds
 	keyShown       = "shown"    // which proofs they have shown
@@ -92,7 +94,7 @@ func (d *Door) identify(next http.Handler) http.Handler {
 		case err != nil:
 			d.answer(w, r, nil, err)
 			return
-		case p.MustEnrol:
+		case p.MustEnrol && !d.sessions.GetBool(r.Context(), keyProvider):
 			r = r.WithContext(context.WithValue(r.Context(), enrolleeKey{}, p))
 		default:
 			r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, p))

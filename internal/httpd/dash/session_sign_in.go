@@ -62,7 +62,11 @@ func (d *Door) isIn(ctx context.Context) bool {
 
 // signInProps are what the sign-in page always has.
 func (d *Door) signInProps(next string) dash.SignInProps {
-	return dash.SignInProps{Product: d.app.Product(), Next: next, MailWays: d.app.CanMail(), Passkeys: d.askKey(dash.PasskeySignIn)}
+	p := dash.SignInProps{Product: d.app.Product(), Next: next, MailWays: d.app.CanMail(), Passkeys: d.askKey(dash.PasskeySignIn)}
+	if d.provider != nil {
+		p.ProviderLabel, p.ProviderHref = "Staff: sign in with your organisation", onward(dash.ProviderPath, next)
+	}
+	return p
 }
 
 func (d *Door) signIn(w http.ResponseWriter, r *http.Request) (templ.Component, error) {
@@ -137,6 +141,9 @@ func (d *Door) admit(r *http.Request, p app.Person, shown []identity.Proof, next
 	}
 	if err := d.app.OpenSession(ctx, p, d.sessions.Token(ctx), deadline, d.from(r), shown); err != nil {
 		return "", err
+	}
+	if slices.Contains(shown, identity.Provider) {
+		d.sessions.Put(ctx, keyProvider, true)
 	}
 	d.sessions.Put(ctx, keyAccount, account) // only now, so that no session is open that is not on record
 	d.log.InfoContext(ctx, "signed in", "account", account)

@@ -985,6 +985,23 @@ func (q *Queries) SessionsOf(ctx context.Context, arg SessionsOfParams) ([]Sessi
 	return items, nil
 }
 
+const setStaffRole = `-- name: SetStaffRole :execrows
+UPDATE account SET staff_role = $2 WHERE id = $1 AND staff_role IS NOT NULL
+`
+
+type SetStaffRoleParams struct {
+	ID        id.Account
+	StaffRole *tenant.StaffRole
+}
+
+func (q *Queries) SetStaffRole(ctx context.Context, arg SetStaffRoleParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setStaffRole, arg.ID, arg.StaffRole)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const setTOTP = `-- name: SetTOTP :exec
 INSERT INTO account_totp (account_id, secret_sealed, created_at) VALUES ($1, $2, $3)
 ON CONFLICT (account_id) DO UPDATE SET secret_sealed = EXCLUDED.secret_sealed, created_at = EXCLUDED.created_at, last_step = 0
