@@ -4,19 +4,15 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/a-h/templ"
-	"github.com/go-chi/chi/v5"
 
 	"holdfast/internal/app"
-	"holdfast/internal/authz"
 	"holdfast/internal/backup"
 	"holdfast/internal/catalog"
-	"holdfast/internal/errs"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/id"
 	"holdfast/internal/store/dbq"
@@ -24,10 +20,18 @@ import (
 	"holdfast/web/ui"
 )
 
-const runsShown = 100
+// How many runs a page shows: at work or waiting, and ended.
+const (
+	openShown = 60
+	runsShown = 50
+)
 
 func (d *Door) runList(_ http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
-	props, err := d.runsProps(r.Context(), p, r.URL.Query().Get("site"))
+	q, err := d.readRunQuery(r.Context(), r.URL.Query(), p)
+	if err != nil {
+		return nil, err
+	}
+	props, err := d.runsProps(r.Context(), p, q)
 	if err != nil {
 		return nil, err
 	}
@@ -37,45 +41,64 @@ func (d *Door) runList(_ http.ResponseWriter, r *http.Request, p app.Person) (te
 
 // runsLive is the part of the page that its stream sends.
 func (d *Door) runsLive(ctx context.Context, r *http.Request, p app.Person) (templ.Component, error) {
-	props, err := d.runsProps(ctx, p, r.URL.Query().Get("site"))
+	q, err := d.readRunQuery(ctx, r.URL.Query(), p)
+	if err != nil {
+		return nil, err
+	}
+	props, err := d.runsProps(ctx, p, q)
 	if err != nil {
 		return nil, err
 	}
 	return dash.RunsLive(props), nil
 }
 
-// runsProps loads the runs, all or of one site.
-func (d *Door) runsProps(ctx context.Context, p app.Person, site string) (dash.RunsProps, error) {
-	props := dash.RunsProps{Page: d.frame(p, dash.RunsSection), ShowTenant: isStaff(p) || len(p.Tenants) > 1, StreamPath: dash.RunsStreamPath}
-	if site != "" {
-		props.StreamPath += "?" + url.Values{"site": {site}}.Encode()
+// runsProps loads the runs that are asked for.
+func (d *Door) runsProps(ctx context.Context, p app.Person, q runQuery) (dash.RunsProps, error) {
+	props := dash.RunsProps{
+		Page: d.frame(p, dash.RunsSection), ShowTenant: isStaff(p) || len(p.Tenants) > 1, Refresh: q.href(dash.RunsPath, nil),
+		StreamPath: q.href(dash.RunsStreamPath, nil), Narrowed: q.narrowed(), HideOpen: q.ended(), HideEnded: q.onlyOpen(),
 	}
-	rows, err := d.runsOf(ctx, p, site)
-	if err != nil {
-		return props, err
+	if q.before.ID != (id.Run{}) {
+		props.StreamPath = "" // what lies behind does not change
 	}
 	hosts, err := d.hostNames(ctx, p)
 	if err != nil {
 		return props, err
 	}
+	if props.Filter, err = d.runsFilter(p, q, hosts); err != nil {
+		return props, err
+	}
+	open, ended, more, err := d.runsOf(ctx, q)
+	if err != nil {
+		return props, err
+	}
 	now := d.clock.Now()
 	var rate int64
-	for _, row := range rows {
+	for i, row := range append(open, ended...) {
 		at := place{site: row.SiteName, zone: time.UTC}
 		at.host = cmp.Or(hosts[row.HostID], "its host")
 		out := runRow(runOf(row), at, madeBy(row), now)
-		out.Tenant = row.TenantName
-		if row.State.Open() {
-			props.Running = append(props.Running, out)
-			rate += speed(row, out, now)
-			continue
-		}
+		out.Tenant, out.Href = row.TenantName, runPath(row.ID)
 		if !isStaff(p) {
 			out.Host = "" // it would say "its host" a hundred times
 		}
-		props.Recent = append(props.Recent, out)
+		if i < len(open) {
+			props.Running = append(props.Running, out)
+			rate += speed(row, out, now)
+		} else {
+			props.Recent = append(props.Recent, out)
+		}
 	}
-	props.State, props.Sentence = runsSentence(props.Running, rate)
+	if !props.HideOpen {
+		props.State, props.Sentence = runsSentence(props.Running, rate)
+	}
+	if more {
+		last := ended[len(ended)-1]
+		props.Pager = ui.Pager{What: "runs", NextHref: q.href(dash.RunsPath, &app.RunCursor{At: last.CreatedAt, ID: last.ID})}
+	}
+	if q.before.ID != (id.Run{}) {
+		props.Pager.What, props.Pager.PrevHref = "runs", q.href(dash.RunsPath, nil)
+	}
 	return props, nil
 }
 
@@ -90,30 +113,36 @@ func madeBy(r dbq.ListRunsRow) *dbq.CopiesOfSiteRow {
 	}
 }
 
-// runsOf gives the runs that a person may see: open ones first, then the
-// newest.
-func (d *Door) runsOf(ctx context.Context, p app.Person, site string) ([]dbq.ListRunsRow, error) {
-	if site != "" {
-		return d.app.ListRuns(ctx, p.Actor, app.RunQuery{Site: site, Size: runsShown})
-	}
-	var rows []dbq.ListRunsRow
-	for _, t := range scopes(p) {
-		some, err := d.app.ListRuns(ctx, p.Actor, app.RunQuery{Tenant: t, Size: runsShown})
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, some...)
-	}
-	slices.SortStableFunc(rows, func(a, b dbq.ListRunsRow) int {
-		if a.State.Open() != b.State.Open() {
-			if a.State.Open() {
-				return -1
+// runsOf gives the runs that a person may see: open ones, those that ended, and
+// whether there are more of these.
+func (d *Door) runsOf(ctx context.Context, q runQuery) (open, ended []dbq.ListRunsRow, more bool, err error) {
+	for _, ask := range q.asked() {
+		if !q.ended() {
+			ask.OnlyOpen, ask.OnlyEnded, ask.Size = true, false, openShown
+			some, err := d.app.ListRuns(ctx, q.person.Actor, ask)
+			if err != nil {
+				return nil, nil, false, err
 			}
-			return 1
+			open = append(open, some...)
 		}
-		return b.CreatedAt.Compare(a.CreatedAt)
+		if q.onlyOpen() {
+			continue
+		}
+		ask.OnlyOpen, ask.OnlyEnded, ask.Size = false, true, runsShown+1
+		some, err := d.app.ListRuns(ctx, q.person.Actor, ask)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		ended = append(ended, some...)
+	}
+	slices.SortStableFunc(open, func(a, b dbq.ListRunsRow) int {
+		atWork := func(r dbq.ListRunsRow) int { return map[bool]int{true: 0, false: 1}[r.State == backup.Leased] }
+		return cmp.Or(cmp.Compare(atWork(a), atWork(b)), b.CreatedAt.Compare(a.CreatedAt))
 	})
-	return rows[:min(len(rows), runsShown)], nil
+	slices.SortStableFunc(ended, func(a, b dbq.ListRunsRow) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(b.ID.String(), a.ID.String()))
+	})
+	return open[:min(len(open), openShown)], ended[:min(len(ended), runsShown)], len(ended) > runsShown, nil
 }
 
 // speed is the bytes a second that a run has moved so far, 0 where unknown.
@@ -171,44 +200,4 @@ func waitWords(n int64) string {
 		return " waits for its host. "
 	}
 	return " wait for their hosts. "
-}
-
-// cancelRun stops a run: POST /runs/{id}/cancellation, with a reason.
-func (d *Door) cancelRun(w http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
-	run, err := id.Parse[id.Run](chi.URLParam(r, "id"))
-	if err != nil {
-		return nil, errs.Wrap(errs.NotFound, err, "There is no run of this name, or none that you may see.")
-	}
-	if err := readForm(r); err != nil {
-		return nil, err
-	}
-	if _, err := d.app.ViewRun(r.Context(), p.Actor, run); err != nil {
-		return nil, err
-	}
-	if _, err := authz.Check(p.Actor, authz.CancelRun, id.Tenant{}); err != nil {
-		return nil, err
-	}
-	reason := strings.TrimSpace(r.PostFormValue("reason"))
-	if n := len([]rune(reason)); n < 1 || n > 300 {
-		return d.runsAgain(r, p, errs.Field("reason", "say in a few words why, 300 characters at most"))
-	}
-	if err := d.app.CancelRun(r.Context(), p.Actor, run, reason); err != nil {
-		if errs.Is(err, errs.Conflict) {
-			return d.runsAgain(r, p, err)
-		}
-		return nil, err
-	}
-	d.say(r.Context(), ui.Good, "The run is cancelled. Its host is told at once; whatever it had stored is taken out again by itself.")
-	see(w, r, dash.RunsPath)
-	return nil, nil //nolint:nilnil // it has answered by itself
-}
-
-// runsAgain is the page with what was wrong with a form on it.
-func (d *Door) runsAgain(r *http.Request, p app.Person, wrong error) (templ.Component, error) {
-	props, err := d.runsProps(r.Context(), p, "")
-	if err != nil {
-		return nil, err
-	}
-	props.Page.Notice = &ui.Notice{State: ui.Failed, Text: sentence(wrong)}
-	return dash.Runs(props), wrong
 }

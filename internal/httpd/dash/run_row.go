@@ -3,6 +3,7 @@ package dash
 import (
 	"time"
 
+	"holdfast/internal/app"
 	"holdfast/internal/backup"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/store/dbq"
@@ -22,7 +23,7 @@ type place struct {
 
 // runRow is a run in words, with the figures of the copy it made, if any.
 func runRow(r dbq.Run, at place, made *dbq.CopiesOfSiteRow, now time.Time) dash.RunRow {
-	row := dash.RunRow{Kind: kindWord(r.Kind), Host: at.host, Serves: serves(r.Reason), Started: started(r, at.zone, now)}
+	row := dash.RunRow{Href: runPath(r.ID), Kind: kindWord(r.Kind), Host: at.host, Serves: serves(r.Reason), Started: started(r, at.zone, now)}
 	if at.site != "" {
 		row.Site, row.SiteHref = at.site, sitePath(r.SiteID)
 	}
@@ -107,6 +108,10 @@ func runs(row *dash.RunRow, r dbq.Run, at place, now time.Time) {
 		return
 	}
 	row.State = ui.Running
+	if still := stalledFor(r, now); still > app.RunStall {
+		row.State, row.Word = ui.Late, "stalled"
+		row.Error = "Its agent answers, but nothing moved for " + words.Span(still) + ". It may go on by itself; its page says what to do."
+	}
 	label := kindWord(r.Kind) + " copy"
 	if at.site != "" {
 		label += " of " + at.site
@@ -120,6 +125,6 @@ func runOf(r dbq.ListRunsRow) dbq.Run {
 		TenantID: r.TenantID, ID: r.ID, SiteID: r.SiteID, HostID: r.HostID, Kind: r.Kind, Reason: r.Reason, State: r.State, Priority: r.Priority,
 		Attempt: r.Attempt, MaxAttempts: r.MaxAttempts, NotBefore: r.NotBefore, HostEpoch: r.HostEpoch, Fence: r.Fence, LeasedAt: r.LeasedAt,
 		StartedAt: r.StartedAt, LastProgressAt: r.LastProgressAt, Progress: r.Progress, FinishedAt: r.FinishedAt, Error: r.Error,
-		ErrorCode: r.ErrorCode, CreatedAt: r.CreatedAt,
+		ErrorCode: r.ErrorCode, CreatedAt: r.CreatedAt, MovedAt: r.MovedAt, DestinationID: r.DestinationID,
 	}
 }
