@@ -131,7 +131,7 @@ func (a *App) Audit(ctx context.Context, who authz.Actor, q AuditQuery) (AuditPa
 		if len(rows) > int(q.Size) {
 			rows = rows[:q.Size]
 			last := rows[len(rows)-1]
-			page.Next = AuditCursor{last.At, last.ID}
+			page.Next = AuditCursor{last.At.UTC(), last.ID}
 		}
 		page.Events, err = nameEvents(ctx, tx, staff, rows)
 		return err
