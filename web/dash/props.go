@@ -12,10 +12,10 @@ import (
 
 // The addresses that the pages themselves link or post to.
 const (
-	SignInPath     = "/sign-in"  // GET the page, POST the form: email, password, next
-	SignOutPath    = "/sign-out" // POST
-	SitesPath      = "/sites"    // GET, with q, filter, after, before
-	HostsPath      = "/hosts"
+	SignInPath  = "/sign-in"  // GET the page, POST the form: email, password, next
+	SignOutPath = "/sign-out" // POST
+	SitesPath   = "/sites"    // GET, with q, filter, after, before
+	HostsPath   = "/hosts"
 )
 
 // Section is a place in the navigation.

@@ -148,4 +148,3 @@ type JobRow struct {
 	Scheduled       ui.When
 	LastError       string
 }
-

@@ -95,11 +95,12 @@ func TestCancellation_StopsTheRunOnce(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	b := h.signIn("support")
-	path := "/runs/" + h.openRun().String() + "/cancellation"
-	if got := b.post(path, "reason", "<b>wrong</b> day"); got.status != http.StatusSeeOther || got.header.Get("Location") != "/runs" {
+	page := "/runs/" + h.openRun().String()
+	path := page + "/cancellation"
+	if got := b.post(path, "reason", "<b>wrong</b> day"); got.status != http.StatusSeeOther || got.header.Get("Location") != page {
 		t.Fatalf("%d", got.status)
 	}
-	if got := b.get("/runs"); !strings.Contains(got.body, "The run is cancelled.") || !strings.Contains(got.body, "&lt;b&gt;wrong&lt;/b&gt; day") {
+	if got := b.get(page); !strings.Contains(got.body, "The run is cancelled.") || !strings.Contains(got.body, "&lt;b&gt;wrong&lt;/b&gt; day") {
 		t.Errorf("the page does not say so:\n%s", got.body)
 	}
 	if got := b.post(path, "reason", "again"); got.status != http.StatusConflict || !strings.Contains(got.body, "cannot cancel") {
@@ -128,7 +129,7 @@ func TestPages_HoldNoInlineHandlerAndEscapeHostileNames(t *testing.T) {
 	nonces := map[string]bool{}
 	evil := "?q=" + url.QueryEscape(hostile)
 	pages := map[string]*browser{}
-	for _, path := range []string{"/sites", "/sites" + evil, "/sites/" + h.site.String(), "/sites/" + h.other.String(), "/runs", "/runs?site=" + h.site.String(), "/hosts", "/queue", "/queue?state=available", "/nothing/" + url.PathEscape(hostile), "/runs?site=" + url.QueryEscape(hostile)} {
+	for _, path := range []string{"/sites", "/sites" + evil, "/sites/" + h.site.String(), "/sites/" + h.other.String(), "/today", "/find", "/find" + evil, "/find/options" + evil, "/runs/" + h.endedRun().String(), "/runs", "/runs?site=" + h.site.String(), "/hosts", "/queue", "/queue?state=available", "/nothing/" + url.PathEscape(hostile), "/runs?site=" + url.QueryEscape(hostile)} {
 		pages[path] = staff
 	}
 	pages["/sign-in?next="+url.QueryEscape(hostile)] = h.browser()

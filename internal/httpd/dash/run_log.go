@@ -138,4 +138,3 @@ func actorWords(actor string, p app.Person, organisation string) string {
 	}
 	return ""
 }
-

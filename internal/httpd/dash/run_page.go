@@ -70,7 +70,7 @@ func (d *Door) runProps(ctx context.Context, p app.Person, run id.Run) (dash.Run
 	if err != nil {
 		return dash.RunProps{}, err
 	}
-	s := runPage{RunView: v, person: p, now: d.clock.Now(), zone: zoneOf(v.Wait.TimeZone), staff: may(p, authz.ViewHosts, id.Tenant{})}
+	s := runPage{RunView: v, person: p, now: later(d.clock.Now(), v.Now), zone: zoneOf(v.Wait.TimeZone), staff: may(p, authz.ViewHosts, id.Tenant{})}
 	s.host = v.Wait.HostName
 	if !s.staff {
 		s.host = "its host"

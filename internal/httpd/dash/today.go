@@ -51,7 +51,7 @@ func (d *Door) todayProps(ctx context.Context, p app.Person) (dash.TodayProps, e
 	if err != nil {
 		return dash.TodayProps{}, err
 	}
-	t := todayPage{Today: look, now: d.clock.Now(), mayTrust: may(p, authz.HoldCopies, id.Tenant{})}
+	t := todayPage{Today: look, now: later(d.clock.Now(), look.Now), mayTrust: may(p, authz.HoldCopies, id.Tenant{})}
 	props := t.props()
 	props.StreamPath = dash.TodayStreamPath
 	runs, err := d.app.ListRuns(ctx, p.Actor, app.RunQuery{State: "leased", Size: todayRuns})
@@ -66,6 +66,15 @@ func (d *Door) todayProps(ctx context.Context, p app.Person) (dash.TodayProps, e
 		props.Running = append(props.Running, runRow(runOf(row), place{site: row.SiteName, host: hosts[row.HostID], zone: time.UTC}, nil, t.now))
 	}
 	return props, nil
+}
+
+// later is the later of two clocks' times: what was just noted by one must not
+// lie ahead of the other.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // trustClock ends the stop of deletions after the clock jumped.

@@ -126,8 +126,12 @@ func (t todayPage) damaged() (out []weighed) {
 func (t todayPage) failed() (out []weighed) {
 	for _, g := range t.Failed {
 		r := dash.Risk{State: ui.Failed, Detail: words.Stop(words.Capital(g.Error))}
-		if g.Kinds == 1 {
-			r.Title = g.SiteName + " has no " + copyWord(g.Kind) + t.since(g.NewestGoodAt)
+		if g.Sites == 1 {
+			what := copyWord(g.Kind)
+			if g.Kinds > 1 {
+				what = "copy of either kind"
+			}
+			r.Title = g.SiteName + " has no " + what + t.since(g.NewestGoodAt)
 			if g.Failures > 1 {
 				r.Detail += " " + words.Capital(words.Many(g.Failures, "run", "runs")) + " failed since."
 			}
@@ -138,7 +142,7 @@ func (t todayPage) failed() (out []weighed) {
 			r.Href, r.Action, r.About = runsHref("state", "failed", "host", g.HostName), "See runs", "that failed on "+g.HostName
 		}
 		switch {
-		case g.WithoutCopy > 0 && g.Kinds == 1:
+		case g.WithoutCopy > 0 && g.Sites == 1:
 			r.Detail += " Nothing of this kind could come back."
 		case g.WithoutCopy > 0:
 			r.Detail += " " + words.Capital(words.Many(g.WithoutCopy, "of these has", "of these have")) + " no copy at all."
