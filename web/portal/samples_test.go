@@ -159,6 +159,7 @@ func siteEmpty() SiteProps {
 func siteComing() SiteProps {
 	p := siteFull()
 	p.Notice = &ui.Notice{State: ui.Good, Text: "We take a copy now. This page says when it is there; begin after that."}
+	p.Keep.Off, p.Keep.Why = true, "One is on its way already."
 	p.Coming = &Coming{State: ui.Running, Title: "A copy is on its way: wait with your change", Text: "It stays for 30 days. You may close this page; it goes on without you.", Parts: []ComingPart{
 		{Name: "Database", State: ui.Running, Text: "is being taken", Progress: &ui.Progress{Label: "Database of learn.riverside.example", Percent: 63, Known: true, Words: "311 of 494 tables", Rate: "41 MB/s", Left: "20 s left"}},
 		{Name: "Files", State: ui.Waiting, Text: "waits for its turn"},

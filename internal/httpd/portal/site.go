@@ -146,7 +146,7 @@ func (s view) props() portal.SiteProps {
 	p.State, p.Sentence = s.sentence(p.Attention)
 	p.Coming = s.coming()
 	p.Protected = s.protected()
-	p.Keep = s.keepForm(self)
+	p.Keep = s.keepForm(self, p.Coming != nil && p.Coming.State == ui.Running)
 	s.points(&p)
 	p.Ruler = figure.Past{SiteView: s.SiteView, At: s.now, Zone: s.zone, Asked: s.asked, Self: self}.Ruler()
 	s.leftOut(&p)
@@ -167,7 +167,7 @@ func what(kind backup.Kind) string {
 }
 
 // keepForm is the one button, for those who may press it.
-func (s view) keepForm(self string) *portal.KeepForm {
+func (s view) keepForm(self string, coming bool) *portal.KeepForm {
 	if !may(s.person, authz.StartBackup, s.Site.TenantID) {
 		return nil
 	}
@@ -176,7 +176,10 @@ func (s view) keepForm(self string) *portal.KeepForm {
 	for _, days := range []string{"7", usual, "60", "90", "180"} {
 		f.Choices = append(f.Choices, ui.Choice{Value: days, Label: days + " days", Selected: days == usual})
 	}
-	if s.Site.State != dbq.SiteStateActive {
+	switch {
+	case coming:
+		f.Off, f.Why = true, "One is on its way already."
+	case s.Site.State != dbq.SiteStateActive:
 		f.Off, f.Why = true, "Copies of this site are paused, so none can be taken. Ask us to go on with them."
 	}
 	return f
