@@ -262,22 +262,15 @@ func (v *FleetView) count(ctx context.Context, tx *store.Tx, ask store.FleetAsk,
 		v.Risks = map[FleetRisk]int64{}
 		return nil
 	}
-	all, risks, err := tx.CountFleet(ctx, ask, FleetCounted+1)
+	all, risks, err := tx.CountFleet(ctx, ask, FleetCounted+1, !l.bare())
 	if err != nil {
 		return err
 	}
-	v.All, v.Risks = all, risks
-	if all <= FleetCounted {
-		return nil
-	}
-	v.All, v.AllOver = FleetCounted, true
+	v.All, v.Risks, v.AllOver = min(all, FleetCounted), risks, all > FleetCounted
 	if l.bare() {
-		if v.All, err = tx.CountSites(ctx, pgtype.UUID{}); err != nil {
-			return err
-		}
-		v.AllOver = false
+		v.All, err = tx.CountSites(ctx, pgtype.UUID{})
 	}
-	return nil
+	return err
 }
 
 // bare tells that nothing but a risk narrows the list.

@@ -201,9 +201,9 @@ func (q FleetAsk) page(by FleetOrder, down bool, after []string, n int) (string,
 	for i, k := range keys {
 		names, order = append(names, k[0]), append(order, k[0]+way)
 		if k[1] == "timestamptz" { // whatever the session's zone and style are
-			shown = append(shown, "to_char("+k[0]+" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+			shown = append(shown, "to_char("+k[0]+" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS shown_"+k[0])
 		} else {
-			shown = append(shown, k[0]+"::text")
+			shown = append(shown, k[0]+"::text AS shown_"+k[0])
 		}
 		if after != nil {
 			places = append(places, c.arg(after[i])+"::text::"+k[1])
@@ -217,9 +217,10 @@ func (q FleetAsk) page(by FleetOrder, down bool, after []string, n int) (string,
 }
 
 // CountFleet counts the sites in question, whatever risk they are asked for,
-// and those under each risk, each no further than most; 0 counts all.
-func (tx *Tx) CountFleet(ctx context.Context, q FleetAsk, most int) (all int64, risks map[FleetRisk]int64, err error) {
-	sql, args := q.counts(most)
+// and those under each risk, none further than most. Few sites are looked at
+// once for all of it; of many, each risk is counted by its own index, and only
+// that way where first is false.
+func (tx *Tx) CountFleet(ctx context.Context, q FleetAsk, most int, first bool) (all int64, risks map[FleetRisk]int64, err error) {
 	if err := tx.PlanEachLook(ctx); err != nil {
 		return 0, nil, err
 	}
@@ -229,8 +230,17 @@ func (tx *Tx) CountFleet(ctx context.Context, q FleetAsk, most int) (all int64, 
 	for i := range found {
 		to = append(to, &found[i])
 	}
-	if err := tx.tx.QueryRow(ctx, sql, args...).Scan(to...); err != nil {
-		return 0, nil, fmt.Errorf("count sites: %w", err)
+	if first {
+		sql, args := q.countOnce(most)
+		if err := tx.tx.QueryRow(ctx, sql, args...).Scan(to...); err != nil {
+			return 0, nil, fmt.Errorf("count sites: %w", err)
+		}
+	}
+	if !first || all >= int64(most) {
+		sql, args := q.countEach(most)
+		if err := tx.tx.QueryRow(ctx, sql, args...).Scan(to[1:]...); err != nil {
+			return 0, nil, fmt.Errorf("count sites by risk: %w", err)
+		}
 	}
 	risks = map[FleetRisk]int64{}
 	for i, r := range named {
@@ -239,18 +249,24 @@ func (tx *Tx) CountFleet(ctx context.Context, q FleetAsk, most int) (all int64, 
 	return all, risks, nil
 }
 
-func (q FleetAsk) counts(most int) (string, []any) {
+// countOnce looks at the sites one after the other.
+func (q FleetAsk) countOnce(most int) (string, []any) {
 	c := q.clause()
-	bound := ""
-	if most > 0 {
-		bound = " LIMIT " + c.arg(most) + "::bigint"
-	}
-	count := func(more ...string) string {
-		return "(SELECT count(*) FROM (SELECT 1 FROM standing" + c.sql(more...) + bound + ") x)"
-	}
-	parts := []string{count()}
+	from := " FROM (SELECT damaged, failed, late_at, incomplete, bare, alarmed, held, suspended FROM standing" + c.sql() + " LIMIT " + c.arg(most) + "::bigint) x"
+	parts := []string{"count(*)"}
 	for _, r := range FleetRisks() {
-		parts = append(parts, count(q.risk(c, r)))
+		parts = append(parts, "count(*) FILTER (WHERE "+q.risk(c, r)+")")
+	}
+	return "SELECT " + strings.Join(parts, ", ") + from, c.args
+}
+
+// countEach goes by the index of each risk.
+func (q FleetAsk) countEach(most int) (string, []any) {
+	c := q.clause()
+	bound := " LIMIT " + c.arg(most) + "::bigint) x)"
+	var parts []string
+	for _, r := range FleetRisks() {
+		parts = append(parts, "(SELECT count(*) FROM (SELECT 1 FROM standing"+c.sql(q.risk(c, r))+bound)
 	}
 	return "SELECT " + strings.Join(parts, ", "), c.args
 }

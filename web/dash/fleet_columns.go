@@ -4,8 +4,13 @@ import "holdfast/web/ui"
 
 // fleetColumns are the columns of the sites' table.
 func fleetColumns(p FleetProps) []ui.Column {
+	names := []string{"Site"}
 	if p.ShowHost {
-		return ui.Columns("Site", "Host", "Newest database copy", "Newest data copy")
+		names = append(names, "Host")
 	}
-	return ui.Columns("Site", "Newest database copy", "Newest data copy")
+	names = append(names, "Newest database copy", "Newest data copy")
+	if p.ShowStored {
+		names = append(names, "#Stored")
+	}
+	return ui.Columns(names...)
 }

@@ -43,12 +43,12 @@ func bar(label string) *ui.Progress {
 
 // samples are every page, full and empty, for staff and for customers.
 func samples() []sample {
-	return append(append(policySamples(), identitySamples()...), []sample{
+	return append(append(append(policySamples(), append(identitySamples(), hostSamples()...)...), todaySamples()...), []sample{
 		{"signin", SignIn(SignInProps{Next: "/sites"})},
 		{"signin-error", SignIn(SignInProps{Product: "Brightside Hosting", Email: "ada@brightside.example", Next: hostile, Error: "That email and password do not belong together. Nothing is locked; try again."})},
 		{"fleet", Fleet(fleetFull())},
 		{"fleet-empty", Fleet(FleetProps{Page: staff(SitesSection), State: ui.None, AddCommand: "holdfast site add --tenant riverside --host host-b --name learn.riverside.example --code /srv/riverside/moodle"})},
-		{"fleet-nomatch", Fleet(FleetProps{Page: staff(SitesSection), Narrowed: true, Query: "hillcrest " + hostile, Filter: "late", Filters: filters("late")})},
+		{"fleet-nomatch", Fleet(FleetProps{Page: staff(SitesSection), Narrowed: true, Query: "hillcrest " + hostile, Kept: []ui.Choice{{Label: "filter", Value: "late"}}, Filters: filters("late")})},
 		{"fleet-customer", Fleet(fleetCustomer())},
 		{"fleet-customer-empty", Fleet(FleetProps{Page: customer(SitesSection)})},
 		{"site", Site(siteFull())},
@@ -82,12 +82,14 @@ func fleetFull() FleetProps {
 	good := Freshness{State: ui.Good, Age: at("9 h ago", "21 Nov 2026 00:04:12 CET")}
 	data := Freshness{State: ui.Good, Age: at("2 h 10 min ago", "21 Nov 2026 16:00:04 CET")}
 	return FleetProps{
-		Page: staff(SitesSection), ShowTenant: true, ShowHost: true, State: ui.Failed,
+		Page: staff(SitesSection), ShowTenant: true, ShowHost: true, ShowStored: true, State: ui.Failed, Closely: fleetCloselySample(), Views: fleetViewsSample(),
+		Orders:   []ui.Choice{{Label: "Worst, reversed", Href: SitesPath + "?sort=risk", Selected: true}, {Label: "Name", Href: SitesPath + "?sort=name"}, {Label: "Most stored", Href: SitesPath + "?sort=bytes"}},
 		Sentence: ui.Say(ui.Strong("1,279 of 1,284 sites"), ui.Text(" have good copies of both kinds. "), ui.Strong("5 need you"), ui.Text(": they are first in the list.")),
 		Filters:  filters(""), Order: "worst first",
 		Sites: []SiteRow{
 			{
-				Href: "/sites/1", Name: "moodle.hillcrest.example", Tenant: "Hillcrest College", Host: "host-q", Release: "Moodle 4.1.2",
+				Href: "/sites/1", Name: "moodle.hillcrest.example", Tenant: "Hillcrest College", TenantHref: SitesPath + "?tenant=hillcrest", Host: "host-q", HostHref: SitesPath + "?host=host-q", Release: "Moodle 4.1.2",
+				Marks: []Mark{{State: ui.Failed, Word: "2 damaged copies"}, {State: ui.Waiting, Word: "legal hold: nothing is deleted"}}, Stored: amount("41.2 GB", "44,238,912,311 bytes"), StoredWithin: "policy gold",
 				Database: Freshness{State: ui.Failed, Age: at("43 h ago", "19 Nov 2026 23:00:00 CET"), Note: "Table mdl_logstore_standard_log is marked as crashed."}, Data: data,
 			},
 			{
@@ -111,8 +113,26 @@ func fleetFull() FleetProps {
 	}
 }
 
+func fleetCloselySample() *FleetClosely {
+	return &FleetClosely{
+		Tenant: hostile, Hosts: []ui.Choice{{Label: "every host"}, {Value: "host-q", Label: "host-q", Selected: true}, {Value: hostile, Label: hostile}},
+		Destinations: []ui.Choice{{Label: "every destination"}, {Value: "default", Label: "default"}}, Policies: []ui.Choice{{Label: "every policy"}, {Value: "published", Label: "published"}},
+		Standing: []ui.Choice{{Label: "any"}, {Value: "active", Label: "not suspended"}}, Kept: []ui.Choice{{Label: "sort", Value: "name"}}, Open: true, Clear: SitesPath + "?sort=risk",
+	}
+}
+
+func fleetViewsSample() *FleetViews {
+	v := &FleetViews{Query: "filter=late&q=" + hostile, Share: true, Save: true, Name: hostile, Problem: "There is a view of this name already; choose another name, or delete that one first."}
+	for i, name := range []string{"Late at Hillcrest", longName, rtlName, hostile} {
+		v.Links = append(v.Links, ui.Choice{Label: name, Href: SitesPath + "?filter=late", Selected: i == 0})
+		v.Mine = append(v.Mine, SavedView{Name: name, Note: "shared by " + name, Href: SitesPath + "?filter=late", Default: i == 1, OpenAction: ViewsPath + "/1/opening", DropAction: ViewsPath + "/1/deletion"})
+	}
+	return v
+}
+
 func fleetCustomer() FleetProps {
 	p := fleetFull()
+	p.Closely, p.Views, p.Orders, p.ShowStored = nil, nil, nil, false
 	p.Page, p.ShowTenant, p.ShowHost, p.Filters = customer(SitesSection), false, false, nil
 	p.Sites = p.Sites[5:6]
 	p.State, p.Sentence = ui.Good, ui.Say(ui.Text("Your site has good copies of both kinds, the newest "), ui.Strong("2 h 10 min"), ui.Text(" old."))

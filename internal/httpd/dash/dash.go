@@ -154,6 +154,7 @@ func (d *Door) pages(r chi.Router) {
 	r.Get(dash.FindPath, d.signed(d.find))
 	r.Get(dash.FindOptionsPath, d.signed(d.findOptions))
 	r.Get(dash.SitesPath, d.signed(d.fleet))
+	d.viewRoutes(r)
 	r.Get("/sites/*", d.signed(d.site))
 	r.Post("/sites/{id:[0-9a-f-]{36}}/backups", d.signed(d.startBackup))
 	d.policyPages(r)

@@ -1,12 +1,11 @@
 package dash
 
 import (
-	"cmp"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -23,306 +22,273 @@ import (
 )
 
 const (
-	fleetAtOnce = 500  // rows asked for at once
-	fleetMost   = 2000 // rows by name that one page looks over, besides those that are late
+	fleetAtOnce = 500  // rows asked for at once, of a customer's sites
+	fleetMost   = 2000 // rows by name that a customer's page looks over, besides those that are late
 	fleetShown  = 100  // rows on one page
+	fleetHosts  = 60   // hosts that are offered to choose from; more are typed
 )
 
-// home leads to the sites.
-func (d *Door) home(w http.ResponseWriter, r *http.Request, _ app.Person) (templ.Component, error) {
-	to := dash.SitesPath
-	if r.URL.RawQuery != "" {
-		to += "?" + r.URL.RawQuery
+func (d *Door) fleet(w http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
+	if !isStaff(p) {
+		return d.customerFleet(r, p)
 	}
-	see(w, r, to)
-	return nil, nil //nolint:nilnil // it has answered by itself
-}
-
-// narrowing is what a fleet's address asks for.
-type narrowing struct {
-	search, filter, tenant, after string
-}
-
-func (n narrowing) any() bool { return n.search != "" || n.filter != "" || n.tenant != "" }
-
-// href is the address of the same question with one thing changed.
-func (n narrowing) href(change func(*narrowing)) string {
-	change(&n)
-	q := url.Values{}
-	for k, v := range map[string]string{"q": n.search, "filter": n.filter, "tenant": n.tenant, "after": n.after} {
-		if v != "" {
-			q.Set(k, v)
-		}
-	}
-	if len(q) == 0 {
-		return dash.SitesPath
-	}
-	return dash.SitesPath + "?" + q.Encode()
-}
-
-const (
-	filterBad     = "attention"
-	filterRunning = "running"
-	filterLate    = "late"
-)
-
-// narrow reads the address. A customer's filter is an organisation's short
-// name, so that a search keeps it.
-func narrow(r *http.Request, p app.Person) (narrowing, []id.Tenant, error) {
-	q := r.URL.Query()
-	n := narrowing{search: strings.TrimSpace(q.Get("q")), filter: q.Get("filter"), tenant: q.Get("tenant"), after: q.Get("after")}
-	if len(n.search) > 200 {
-		return n, nil, errs.Field("q", "look for less, 200 characters at most")
-	}
-	if isStaff(p) {
-		n.tenant = ""
-		if n.filter != "" && n.filter != filterBad && n.filter != filterRunning && n.filter != filterLate {
-			return n, nil, errs.Field("filter", "%q is not one of the choices above the list", n.filter)
-		}
-		return n, scopes(p), nil
-	}
-	if n.tenant == "" {
-		n.tenant = n.filter
-	}
-	n.filter = ""
-	if n.tenant == "" {
-		return n, scopes(p), nil
-	}
-	for _, t := range p.Tenants {
-		if t.Slug == n.tenant {
-			return n, []id.Tenant{t.TenantID}, nil
-		}
-	}
-	return n, nil, errs.New(errs.NotFound, "There is no organisation of this name, or none that you may see.")
-}
-
-func (d *Door) fleet(_ http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
-	n, of, err := narrow(r, p)
+	views, err := d.app.SavedViews(r.Context(), p.Actor)
 	if err != nil {
 		return nil, err
 	}
-	found, err := d.fleetRows(r.Context(), p, of, n)
+	if r.URL.RawQuery == "" {
+		for _, v := range views {
+			if v.IsDefault && v.Query != "" {
+				see(w, r, dash.SitesPath+"?"+viewQuery(v))
+				return nil, nil //nolint:nilnil // it has answered by itself
+			}
+		}
+	}
+	props, err := d.staffFleet(r.Context(), p, r.URL.Query(), views)
 	if err != nil {
 		return nil, err
 	}
-	hosts, err := d.hostNames(r.Context(), p)
-	if err != nil {
-		return nil, err
-	}
-	now := d.clock.Now()
-	sites := make([]ranked, 0, len(found.Sites))
-	for _, row := range found.Sites {
-		sites = append(sites, rank(row, hosts, now))
-	}
-	slices.SortStableFunc(sites, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
-	props := dash.FleetProps{
-		Page: d.page(r.Context(), p, dash.SitesSection), Query: n.search, Filter: n.filter, Narrowed: n.any(),
-		ShowTenant: isStaff(p) || len(p.Tenants) > 1, ShowHost: isStaff(p),
-	}
-	if may(p, authz.ManageSites, id.Tenant{}) {
-		props.AddCommand = "holdfast site add learn.riverside.example --tenant riverside --host host-a --code /srv/riverside/moodle"
-	}
-	props.State, props.Sentence = fleetSentence(sites, found, n, isStaff(p), now)
-	props.Filters = fleetFilters(sites, found, n, p)
-	if n.filter == "" && !isStaff(p) {
-		props.Filter = n.tenant
-	}
-	sites = slices.DeleteFunc(sites, func(s ranked) bool {
-		return n.filter == filterBad && s.whole || n.filter == filterRunning && !s.running || n.filter == filterLate && !s.late
-	})
-	props.Sites, props.Pager = cut(sites, n)
 	return dash.Fleet(props), nil
 }
 
-// fleetRows gives the sites in question: those that are late, the latest
-// first, and then the others by name, so that the worst can stand first.
-func (d *Door) fleetRows(ctx context.Context, p app.Person, of []id.Tenant, n narrowing) (app.Fleet, error) {
-	var out app.Fleet
-	there := map[id.Site]bool{}
-	add := func(rows []dbq.FleetPageRow) {
-		for _, s := range rows {
-			if !there[s.ID] {
-				there[s.ID] = true
-				out.Sites = append(out.Sites, s)
-			}
-		}
-	}
-	for _, t := range of {
-		late, err := d.app.ListFleet(ctx, p.Actor, app.FleetQuery{Tenant: t, Search: n.search, Size: fleetAtOnce, Late: true})
-		if err != nil {
-			return out, err
-		}
-		out.Late, out.Total = out.Late+late.Late, out.Total+late.Total
-		add(late.Sites)
-	}
-	for _, t := range of {
-		if n.filter == filterLate {
-			break
-		}
-		q := app.FleetQuery{Tenant: t, Search: n.search, Size: fleetAtOnce}
-		for looked := 0; looked < fleetMost; looked += fleetAtOnce {
-			f, err := d.app.ListFleet(ctx, p.Actor, q)
-			if err != nil {
-				return out, err
-			}
-			add(f.Sites)
-			if f.Next == "" {
-				break
-			}
-			q.After = f.Next
-		}
-	}
-	slices.SortStableFunc(out.Sites, func(a, b dbq.FleetPageRow) int { return strings.Compare(a.Name, b.Name) })
-	return out, nil
-}
+// The fields of the address that ask; everything else in it is passed over.
+var fleetFields = []string{"q", "filter", "tenant", "host", "destination", "policy", "state", "sort", "dir"}
 
-// ranked is a site's row with its place among the others.
-type ranked struct {
-	row     dash.SiteRow
-	id      string
-	rank    int // 0 is the worst
-	whole   bool
-	running bool
-	late    bool
-	newest  time.Time
-}
-
-var ranks = map[ui.State]int{ui.Failed: 0, ui.Unreachable: 1, ui.Late: 2, ui.Incomplete: 3, ui.None: 4, ui.Good: 5}
-
-func rank(s dbq.FleetPageRow, hosts map[id.Host]string, now time.Time) ranked {
-	host, ok := hosts[s.HostID]
-	if !ok {
-		host = "–"
-	}
-	row := dash.SiteRow{Href: sitePath(s.ID), Name: s.Name, Tenant: s.TenantName, Host: host, Release: release(readFacts(s.Facts))}
-	row.Database = freshness(s, backup.Database, s.DatabaseAt, s.DatabaseState, now)
-	row.Data = freshness(s, backup.Data, s.DataAt, s.DataState, now)
-	stopped(s, &row)
-	out := ranked{row: row, id: s.ID.String(), rank: min(ranks[row.Database.State], ranks[row.Data.State]), running: s.OpenKind != ""}
-	out.whole = out.rank == ranks[ui.Good]
-	out.late = lateSince(s.DatabaseLateAt, now) || lateSince(s.DataLateAt, now)
-	out.newest = s.DataAt
-	if s.DatabaseAt.Before(s.DataAt) {
-		out.newest = s.DatabaseAt // the older of the two kinds is what is at stake
+// fleetAsked are the fields that ask something, without the place in the list.
+func fleetAsked(q url.Values) url.Values {
+	out := url.Values{}
+	for _, f := range fleetFields {
+		if v := q.Get(f); v != "" {
+			out.Set(f, v)
+		}
 	}
 	return out
 }
 
-func freshness(s dbq.FleetPageRow, kind backup.Kind, at time.Time, state string, now time.Time) dash.Freshness {
-	f := dash.Freshness{State: ui.Good, Age: when(now, at, time.UTC)}
-	lateAt := s.DatabaseLateAt
-	if kind == backup.Data {
-		lateAt = s.DataLateAt
+// fleetHref is the list with some fields changed, from its start; "" takes a
+// field out. It always asks something, for an address that asks nothing opens
+// with the reader's own view.
+func fleetHref(q url.Values, changes ...string) string {
+	out := fleetAsked(q)
+	for i := 0; i+1 < len(changes); i += 2 {
+		out.Set(changes[i], changes[i+1])
+		if changes[i+1] == "" {
+			out.Del(changes[i])
+		}
 	}
+	if len(out) == 0 {
+		out.Set("sort", string(app.FleetOrders()[0]))
+	}
+	return dash.SitesPath + "?" + out.Encode()
+}
+
+// spot is a cursor: where in which order. It is opaque to who carries it, and
+// believed only after a look.
+type spot struct {
+	Order app.FleetOrder `json:"o"`
+	Keys  []string       `json:"k"`
+}
+
+func (p spot) String() string {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// spotOf reads a cursor of the order; an empty one is none.
+func spotOf(field, s string, order app.FleetOrder) ([]string, error) {
+	if s == "" {
+		return nil, nil
+	}
+	var p spot
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || len(s) > 4000 || json.Unmarshal(b, &p) != nil || p.Order != order || len(p.Keys) == 0 {
+		return nil, errs.Field(field, "it leads to no place in this list; open the list anew from its start")
+	}
+	return p.Keys, nil
+}
+
+// lookOf reads the address.
+func lookOf(q url.Values) (app.FleetLook, error) {
+	l := app.FleetLook{
+		Search: q.Get("q"), Tenant: q.Get("tenant"), Host: q.Get("host"), Destination: q.Get("destination"), Policy: q.Get("policy"),
+		Risk: app.FleetRisk(q.Get("filter")), Order: app.FleetOrder(q.Get("sort")), Size: fleetShown,
+	}
+	if l.Order == "" {
+		l.Order = app.FleetOrders()[0]
+	}
+	switch q.Get("state") {
+	case "":
+	case "active":
+		l.Active = true
+	default:
+		return l, errs.Field("state", "%q is not one of the choices of the form", q.Get("state"))
+	}
+	switch q.Get("dir") {
+	case "":
+	case "reverse":
+		l.Down = true
+	default:
+		return l, errs.Field("dir", "%q is no direction; it is reverse, or nothing", q.Get("dir"))
+	}
+	if l.Order == "bytes" { // the most first, unless reversed
+		l.Down = !l.Down
+	}
+	var err error
+	if l.After, err = spotOf("after", q.Get("after"), l.Order); err != nil {
+		return l, err
+	}
+	l.Before, err = spotOf("before", q.Get("before"), l.Order)
+	return l, err
+}
+
+// staffFleet is the list of every tenant's sites.
+func (d *Door) staffFleet(ctx context.Context, p app.Person, q url.Values, views []dbq.SavedViewsRow) (dash.FleetProps, error) {
+	var props dash.FleetProps
+	l, err := lookOf(q)
+	if err != nil {
+		return props, err
+	}
+	v, err := d.app.LookAtFleet(ctx, p.Actor, l)
+	if err != nil {
+		return props, err
+	}
+	names, err := d.app.NamesOfFleet(ctx, p.Actor)
+	if err != nil {
+		return props, err
+	}
+	now := fleetAsked(q)
+	narrow := len(now) > 0
+	if narrow { // an order narrows nothing
+		rest := fleetAsked(q)
+		rest.Del("sort")
+		rest.Del("dir")
+		narrow = len(rest) > 0
+	}
+	props = dash.FleetProps{
+		Page: d.page(ctx, p, dash.SitesSection), Query: q.Get("q"), Narrowed: narrow, ShowTenant: true, ShowHost: true, ShowStored: true,
+		Filters: riskFilters(q, v), Orders: fleetOrders(q, l), Order: orderWords(l, q.Get("dir") == "reverse"), Closely: closely(q, names), Views: viewsProps(p, q, views),
+		Kept: kept(now, "q"),
+	}
+	if may(p, authz.ManageSites, id.Tenant{}) {
+		props.AddCommand = "holdfast site add learn.riverside.example --tenant riverside --host host-a --code /srv/riverside/moodle"
+	}
+	props.State, props.Sentence = riskSentence(v, l, narrow)
+	for _, s := range v.Sites {
+		props.Sites = append(props.Sites, staffRow(s, q, v.Now))
+	}
+	props.Pager = fleetPager(q, l, v)
+	return props, nil
+}
+
+// kept are the fields that a form carries along.
+func kept(q url.Values, but ...string) []ui.Choice {
+	var out []ui.Choice
+	for _, f := range fleetFields {
+		skip := q.Get(f) == ""
+		for _, b := range but {
+			skip = skip || f == b
+		}
+		if !skip {
+			out = append(out, ui.Choice{Label: f, Value: q.Get(f)})
+		}
+	}
+	return out
+}
+
+func fleetPager(q url.Values, l app.FleetLook, v app.FleetView) ui.Pager {
+	p := ui.Pager{What: "sites"}
+	if !v.More && !v.Less {
+		return p
+	}
+	p.Words = words.Many(int64(len(v.Sites)), "site", "sites") + " of " + counted(v.All, v.AllOver)
+	if l.Risk != "" {
+		p.Words = words.Many(int64(len(v.Sites)), "site", "sites") + " on this page"
+	}
+	if v.More {
+		p.NextHref = fleetHref(q, "after", spot{l.Order, v.Last}.String())
+	}
+	if v.Less {
+		p.PrevHref = fleetHref(q)
+		if len(v.Sites) > 0 {
+			p.PrevHref = fleetHref(q, "before", spot{l.Order, v.First}.String())
+		}
+	}
+	return p
+}
+
+// staffRow words one site.
+func staffRow(s dbq.FleetRowsRow, q url.Values, now time.Time) dash.SiteRow {
+	row := dash.SiteRow{
+		Href: sitePath(s.ID), Name: s.Name, Tenant: s.TenantName, TenantHref: fleetHref(q, "tenant", s.TenantSlug), Host: s.HostName, HostHref: fleetHref(q, "host", s.HostName),
+		Release: release(readFacts(s.Facts)), Stored: ui.Amount{Words: words.Bytes(s.Bytes), Exact: words.ExactBytes(s.Bytes)},
+	}
+	suspended := s.State == dbq.SiteStateSuspended
+	row.Database = standing(kindStanding{backup.Database, s.DatabaseAt, s.DatabaseShortAt, s.DatabaseLateAt, s.DatabaseFailures, s.DatabaseError, suspended}, s, now)
+	row.Data = standing(kindStanding{backup.Data, s.DataAt, s.DataShortAt, s.DataLateAt, s.DataFailures, s.DataError, suspended}, s, now)
+	row.Marks = marks(s)
+	if s.PolicyName != app.PublishedPolicy {
+		row.StoredWithin = "policy " + s.PolicyName
+	}
+	return row
+}
+
+// kindStanding is how one kind of a site stands.
+type kindStanding struct {
+	kind          backup.Kind
+	at, short     time.Time // newest good copy, newest incomplete one
+	late          time.Time
+	failures      int32
+	error         string
+	siteSuspended bool
+}
+
+func standing(k kindStanding, s dbq.FleetRowsRow, now time.Time) dash.Freshness {
+	f := dash.Freshness{State: ui.Good, Age: when(now, k.at, time.UTC)}
+	short := k.short.After(k.at)
 	switch {
-	case s.FailedKind == string(kind):
-		f.State, f.Note = ui.Failed, words.Stop(words.Capital(s.FailedError))
-	case lateSince(lateAt, now):
-		f.State, f.Note = ui.Late, "late for "+words.Span(now.Sub(*lateAt))
-	case state == "":
-		f.State = ui.None
-	case state == "incomplete":
+	case k.failures > 0 && !short && !k.siteSuspended:
+		f.State, f.Note = ui.Failed, words.Stop(words.Capital(k.error))
+	case !k.late.After(now):
+		f.State, f.Note = ui.Late, "late for "+words.Span(now.Sub(k.late))
+	case short && !k.siteSuspended:
 		f.State, f.Note = ui.Incomplete, "something is missing; the site's page names it"
+	case k.at.Unix() <= 0:
+		f.State = ui.None
 	}
-	if s.OpenKind != string(kind) {
+	if short {
+		f.Age = when(now, k.short, time.UTC)
+	}
+	if s.OpenKind != string(k.kind) {
 		return f
 	}
 	if s.OpenState == string(backup.Leased) {
-		f.Running = progress(words.Capital(copyWord(kind))+" of "+s.Name, s.OpenProgress, nil, now)
+		f.Running = progress(words.Capital(copyWord(k.kind))+" of "+s.Name, s.OpenProgress, nil, now)
 	} else if f.Note == "" {
 		f.Note = "the next one waits for its host"
 	}
 	return f
 }
 
-// lateSince tells whether a kind is late, by its schedule.
-func lateSince(at *time.Time, now time.Time) bool { return at != nil && !at.After(now) }
-
-// stopped says what a person stopped at the site.
-func stopped(s dbq.FleetPageRow, row *dash.SiteRow) {
-	var said []string
+// marks are what sets a site apart.
+func marks(s dbq.FleetRowsRow) []dash.Mark {
+	var out []dash.Mark
+	if s.Damaged > 0 {
+		out = append(out, dash.Mark{State: ui.Failed, Word: words.Many(int64(s.Damaged), "damaged copy", "damaged copies")})
+	}
+	if s.TamperAlarm != "" {
+		out = append(out, dash.Mark{State: ui.Unreachable, Word: "alarm: nothing is deleted"})
+	}
+	if s.LegalHold != "" {
+		out = append(out, dash.Mark{State: ui.Waiting, Word: "legal hold: nothing is deleted"})
+	}
 	if s.State == dbq.SiteStateSuspended {
-		said = append(said, "suspended: no copy is taken")
+		out = append(out, dash.Mark{State: ui.Cancelled, Word: "suspended: no copy is taken"})
 	}
-	if s.Held {
-		said = append(said, "legal hold: nothing is deleted")
+	if s.HostState == dbq.HostStateMaintenance {
+		out = append(out, dash.Mark{State: ui.Waiting, Word: "host in maintenance"})
 	}
-	if len(said) > 0 {
-		row.Database.Note = strings.TrimPrefix(row.Database.Note+"; "+strings.Join(said, "; "), "; ")
-	}
-}
-
-func sitePath(site id.Site) string { return dash.SitesPath + "/" + site.String() }
-
-// cut gives the part of the list that is shown, and the way to the rest.
-func cut(sites []ranked, n narrowing) ([]dash.SiteRow, ui.Pager) {
-	start := 0
-	if n.after != "" {
-		start = 1 + slices.IndexFunc(sites, func(s ranked) bool { return s.id == n.after }) // the start, if it is gone
-	}
-	end := min(start+fleetShown, len(sites))
-	rows := make([]dash.SiteRow, 0, end-start)
-	for _, s := range sites[start:end] {
-		rows = append(rows, s.row)
-	}
-	p := ui.Pager{What: "sites"}
-	if start == 0 && end == len(sites) {
-		return rows, p
-	}
-	p.Words = "Sites " + words.Count(int64(start+1)) + " to " + words.Count(int64(end)) + " of " + words.Count(int64(len(sites)))
-	if end < len(sites) {
-		p.NextHref = n.href(func(x *narrowing) { x.after = sites[end-1].id })
-	}
-	if start > 0 {
-		p.PrevHref = n.href(func(x *narrowing) {
-			x.after = ""
-			if start > fleetShown {
-				x.after = sites[start-fleetShown-1].id
-			}
-		})
-	}
-	return rows, p
-}
-
-// fleetFilters are the choices above the list: how sites stand, for staff; the
-// organisations, for a customer of several.
-func fleetFilters(sites []ranked, found app.Fleet, n narrowing, p app.Person) []ui.Choice {
-	if !isStaff(p) {
-		if len(p.Tenants) < 2 {
-			return nil
-		}
-		out := []ui.Choice{{Label: "All", Href: n.href(func(x *narrowing) { x.tenant, x.after = "", "" }), Selected: n.tenant == ""}}
-		for _, t := range p.Tenants {
-			href := n.href(func(x *narrowing) { x.tenant, x.after = t.Slug, "" })
-			out = append(out, ui.Choice{Value: t.Slug, Label: t.Name, Href: href, Selected: n.tenant == t.Slug})
-		}
-		return out
-	}
-	var bad, running int64
-	for _, s := range sites {
-		if !s.whole {
-			bad++
-		}
-		if s.running {
-			running++
-		}
-	}
-	choice := func(value, label string, count int64) ui.Choice {
-		href := n.href(func(x *narrowing) { x.filter, x.after = value, "" })
-		return ui.Choice{Value: value, Label: label, Href: href, Count: words.Count(count), Selected: n.filter == value}
-	}
-	late := found.Late
-	if n.search != "" {
-		late = 0
-		for _, s := range sites {
-			if s.late {
-				late++
-			}
-		}
-	}
-	all := []ui.Choice{choice("", "All", int64(len(sites))), choice(filterBad, "Not good", bad), choice(filterLate, "Late", late), choice(filterRunning, "Running now", running)}
-	if n.filter == filterLate { // only these were looked at
-		all[0].Count, all[1].Count, all[3].Count = "", "", ""
-	}
-	return all
+	return out
 }

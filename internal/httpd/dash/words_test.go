@@ -38,15 +38,15 @@ func TestFleet_SaysWhatIsAtRisk(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	staff, customer := h.signIn("auditor"), h.signIn(stranger)
-	says(t, staff.get("/sites"), "0 of 2 sites have good copies of both kinds. 2 still lack one", "All 2", "Not good 2", "Running now 2", "host-a")
+	says(t, staff.get("/sites"), "Of 2 sites, 2 lack a good copy of a kind.", "All 2", "No copy yet 2", "Late 0", "host-a")
 	h.fill()
 	got := staff.get("/sites")
-	says(t, got, "0 of 2 sites have good copies of both kinds. 2 need you", "Moodle 4.5.6+", "2 h 10 min ago", "incomplete", "outside the allowed roots.")
+	says(t, got, "Of 2 sites, 1 fails", "Moodle 4.5.6+", "2 h 10 min ago", "incomplete", "outside the allowed roots.")
 	if body := text(got); strings.Index(body, "other.school.example/moodle") > strings.Index(body, "own.school.example") {
 		t.Error("the worst does not stand first")
 	}
 	says(t, staff.get("/sites?q=nothing-like-it"), "No site matches")
-	says(t, staff.get("/sites?filter=running"), "No site matches")
+	says(t, staff.get("/sites?filter=damaged"), "No site matches")
 	says(t, customer.get("/sites"), "Your site needs a look: it does not have good copies of both kinds.")
 }
 
