@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"holdfast/internal/authz"
+	"holdfast/internal/backup"
 	"holdfast/internal/catalog"
 	"holdfast/internal/id"
 	"holdfast/internal/policy"
@@ -95,11 +96,21 @@ func (l *looking) at(ctx context.Context, tx *store.Tx, page []dbq.SitesAfterRow
 		return err
 	}
 	jumped := err == nil && clockJumped(clock, tx.Now)
+	type group struct {
+		site id.Site
+		kind backup.Kind
+	}
+	whole := make(map[group]bool, 2*len(page))
 	for len(rows) > 0 {
 		n := 1
 		for n < len(rows) && rows[n].SiteID == rows[0].SiteID && rows[n].Kind == rows[0].Kind {
 			n++
 		}
+		g := group{rows[0].SiteID, rows[0].Kind}
+		if whole[g] { // a part of the copies would be judged wrong
+			return fmt.Errorf("the copies of site %s came in pieces", g.site)
+		}
+		whole[g] = true
 		s := sites[rows[0].SiteID]
 		moved, err := l.kind(ctx, tx, s, rows[:n], policy.Alarms{Tamper: s.TamperAlarm != "", LegalHold: s.LegalHold != "", ClockJumped: jumped})
 		if err != nil {
