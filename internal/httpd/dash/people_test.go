@@ -270,3 +270,33 @@ func TestPeople_WithoutMailSaysSoAndTheConsoleMakesTheLink(t *testing.T) {
 	h.must(err)
 	h.wantTo(h.browser().post(u.Path, "password", "eight purple boats"), http.StatusSeeOther, "/sign-in?password-set=1")
 }
+
+func TestPeople_AnOwnerResetsFactorsDisablesAndEnables(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	owner, b := h.signIn("owner"), h.signIn("operator")
+	b.post("/account/second-factor", "code", authenticator(t, b.get("/account/second-factor").body)(0))
+	act := func(what string) string {
+		t.Helper()
+		m := regexp.MustCompile(`action="(/people/[0-9a-f-]{36}/` + what + `)"`).FindStringSubmatch(owner.get("/people").body)
+		if m == nil {
+			t.Fatalf("nothing offers %s", what)
+		}
+		return m[1]
+	}
+	h.wantTo(owner.post(act("factor-reset")), http.StatusSeeOther, "/people")
+	if b.get("/sites").status != http.StatusSeeOther {
+		t.Error("a session outlived its factors")
+	}
+	h.wantTo(h.browser().post("/sign-in", "email", "operator@school.example", "password", password), http.StatusSeeOther, "/sites")
+	b = h.signInAgain("operator")
+	h.wantTo(owner.post(act("disabling")), http.StatusSeeOther, "/people")
+	if b.get("/sites").status != http.StatusSeeOther {
+		t.Error("a disabled account still opens pages")
+	}
+	if got := h.browser().post("/sign-in", "email", "operator@school.example", "password", password); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("a disabled account signs in: %d", got.status)
+	}
+	h.wantTo(owner.post(act("enabling")), http.StatusSeeOther, "/people")
+	h.signInAgain("operator")
+}

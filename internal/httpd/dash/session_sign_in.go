@@ -289,16 +289,12 @@ func (d *Door) signInAgain(w http.ResponseWriter, r *http.Request, p app.Person)
 	if err != nil {
 		return nil, err
 	}
-	return nil, d.confirmed(w, r, props.Next)
-}
-
-// confirmed makes the session fresh, and leads back.
-func (d *Door) confirmed(w http.ResponseWriter, r *http.Request, next string) error {
 	d.fresher(r)
-	see(w, r, next)
-	return nil
+	see(w, r, props.Next)
+	return nil, nil //nolint:nilnil // it has answered by itself
 }
 
+// fresher makes the session fresh.
 func (d *Door) fresher(r *http.Request) {
 	d.sessions.Put(r.Context(), keyFresh, d.clock.Now().Unix())
 	d.say(r.Context(), ui.Good, "Thank you, it is you. Go on with what you wanted to do; we ask again after 15 minutes.")
