@@ -198,7 +198,7 @@ func (h *house) complete(l agentproto.Lease, outcome string, ago time.Duration) 
 		return
 	}
 	r.Copy = &agentproto.Copy{
-		Snapshot: "s", Manifest: json.RawMessage(`{}`), TakenAt: clock.System{}.Now().Add(-ago), Seconds: 41, Files: 412331, Bytes: 44_238_912_311, StoredBytes: 41_230_000,
+		Snapshot: "s", Manifest: json.RawMessage(`{}`), TakenAt: h.clock.Now().Add(-ago), Seconds: 41, Files: 412331, Bytes: 44_238_912_311, StoredBytes: 41_230_000,
 		Excluded: []agentproto.Excluded{{Path: "moodledata/cache", Files: 18402, Bytes: 212_000_000}, {Path: "moodledata/backup", Files: 3, Bytes: 8_200_000_000}},
 	}
 	if l.Kind == agentproto.KindDatabase {
