@@ -1,6 +1,10 @@
 package dash
 
-import "holdfast/web/ui"
+import (
+	"strconv"
+
+	"holdfast/web/ui"
+)
 
 // maxReason is how long a typed reason may be, in characters.
 const maxReason = 300
@@ -40,3 +44,18 @@ func (a CopyActs) label() string {
 		return "Protect or pin"
 	}
 }
+
+// copiesOpen is how many copies of a kind are listed openly; older ones stand
+// behind a line, for the reader mostly wants the newest.
+const copiesOpen = 8
+
+func (g CopyGroup) newest() []CopyRow { return g.Copies[:len(g.Copies)-len(g.older())] }
+
+func (g CopyGroup) older() []CopyRow {
+	if len(g.Copies) <= copiesOpen+2 { // two more rows are no longer than the line
+		return nil
+	}
+	return g.Copies[copiesOpen:]
+}
+
+func (g CopyGroup) olderWords() string { return strconv.Itoa(len(g.older())) + " older copies" }
