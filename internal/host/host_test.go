@@ -77,9 +77,16 @@ func TestCompare_OrdersOnlyWhatHasAnOrder(t *testing.T) {
 		agent, build string
 		want         host.Age
 	}{
-		{"1.2.3", "1.2.3", host.Same}, {"1.2.3", "1.10.0", host.Older}, {"v1.2.3", "1.2.4", host.Older}, {"2.0.0", "1.9.9", host.Newer},
-		{"1.2.3-rc1", "1.2.3", host.Different}, {"1.2.3", "1.2.3+g12", host.Different}, {"dev", "1.2.3", host.Different}, {"", "1.0.0", host.Same},
-		{"1.2", "1.2.0", host.Different}, {"1.-2.0", "1.0.0", host.Different},
+		{"1.2.3", "1.2.3", host.Same},
+		{"1.2.3", "1.10.0", host.Older},
+		{"v1.2.3", "1.2.4", host.Older},
+		{"2.0.0", "1.9.9", host.Newer},
+		{"1.2.3-rc1", "1.2.3", host.Different},
+		{"1.2.3", "1.2.3+g12", host.Different},
+		{"dev", "1.2.3", host.Different},
+		{"", "1.0.0", host.Same},
+		{"1.2", "1.2.0", host.Different},
+		{"1.-2.0", "1.0.0", host.Different},
 	} {
 		if got := host.Compare(c.agent, c.build); got != c.want {
 			t.Errorf("%q against %q: %d, want %d", c.agent, c.build, got, c.want)

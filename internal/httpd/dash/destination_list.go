@@ -130,8 +130,9 @@ func fullWords(f capacity.Forecast) (full, note string) {
 		return "in more than 2 years", ""
 	case capacity.Full:
 		return "now", ""
+	default:
+		return "in " + aboutDays(f.In), rangeWords(f)
 	}
-	return "in " + aboutDays(f.In), rangeWords(f)
 }
 
 // aboutDays writes a forecast's time no finer than it is known.

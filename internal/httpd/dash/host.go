@@ -175,6 +175,7 @@ func hostSentence(v app.HostView, now time.Time) (ui.State, []ui.Phrase) {
 		return state, ui.Say(name, ui.Text(" is silent. "+note+" What was stored is safe."))
 	case host.Skewed:
 		return state, ui.Say(name, ui.Text(" answers, and its clock is wrong. "+note))
+	default:
 	}
 	if host.State(v.Row.State) == host.Maintenance {
 		left := "Nothing runs there."

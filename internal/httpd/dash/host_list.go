@@ -101,6 +101,7 @@ func hostStanding(h app.Host, now time.Time) (state ui.State, word, note string)
 		return ui.Unreachable, "silent", silentNote(h, now)
 	case host.Skewed:
 		return ui.Late, "clock is wrong", skewNote(h.Row.ClockSkewMs)
+	default:
 	}
 	if host.State(h.Row.State) == host.Maintenance {
 		return ui.Waiting, "in maintenance", "What runs there finishes; nothing new begins."

@@ -36,8 +36,15 @@ func TestHost_IsAddedAndItsLineIsShownOnce(t *testing.T) {
 		t.Error("the log holds the token")
 	}
 	for _, c := range []struct{ name, runs, want string }{
-		{"host-b", "2", "is taken"}, {hostile, "2", "must be letters"}, {"", "2", "must be letters"}, {strings.Repeat("x", 64), "2", "must be letters"},
-		{"host-c", "0", "type a number from 1 to 64"}, {"host-c", "65", "type a number"}, {"host-c", "two", "type a number"}, {"host-c", "99999999999999999999", "type a number"}, {"host-c", hostile, "type a number"},
+		{"host-b", "2", "is taken"},
+		{hostile, "2", "must be letters"},
+		{"", "2", "must be letters"},
+		{strings.Repeat("x", 64), "2", "must be letters"},
+		{"host-c", "0", "type a number from 1 to 64"},
+		{"host-c", "65", "type a number"},
+		{"host-c", "two", "type a number"},
+		{"host-c", "99999999999999999999", "type a number"},
+		{"host-c", hostile, "type a number"},
 	} {
 		if got := b.post("/hosts", "name", c.name, "max-runs", c.runs); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, c.want) || strings.Contains(got.body, "<script>alert") {
 			t.Errorf("%q, %q: %d, without %q", c.name, c.runs, got.status, c.want)
@@ -51,8 +58,11 @@ func TestHost_RevocationWantsAReasonAndTheName(t *testing.T) {
 	b := h.signIn("owner")
 	path := "/hosts/" + h.host.ID.String()
 	for _, c := range []struct{ reason, name, want string }{
-		{"", "host-a", "say in a few words why"}, {strings.Repeat("ü", 301), "host-a", "say in a few words why"},
-		{"stolen", "host-b", "nothing was done"}, {hostile, hostile, "nothing was done"}, {"stolen", "", "nothing was done"},
+		{"", "host-a", "say in a few words why"},
+		{strings.Repeat("ü", 301), "host-a", "say in a few words why"},
+		{"stolen", "host-b", "nothing was done"},
+		{hostile, hostile, "nothing was done"},
+		{"stolen", "", "nothing was done"},
 	} {
 		got := b.post(path+"/revocation", "reason", c.reason, "name", c.name)
 		if got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, c.want) || strings.Contains(got.body, "<script>alert") {
