@@ -1,4 +1,4 @@
-// The only script of ours on a page: it says in words whether the live part of
+// Beside the palette the only script of ours: it says in words whether the live part of
 // the page is live. Everything else works without it.
 (() => {
   "use strict";

@@ -56,6 +56,7 @@
     const all = options();
     if (e.key === "ArrowDown") choose(chosen + 1);
     else if (e.key === "ArrowUp") choose(chosen < 0 ? -1 : chosen - 1);
+    else if (e.key === "Escape") dialog.close(); // a field of searches would only be emptied
     else if (e.key === "Enter" && chosen >= 0 && list.dataset.of === field.value) all[chosen].click();
     else return; // Enter with nothing chosen, or before the answer came, opens the page
     e.preventDefault();
