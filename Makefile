@@ -46,6 +46,12 @@ bench-policy: ## Plan 100,000 sites, hold eight million copies against their pol
 	go test -run '^$$' -bench '^(BenchmarkSimulate_FiveYears|BenchmarkRetain_EightMillion)$$' -benchmem -timeout 20m ./internal/policy
 	go test -run '^$$' -bench '^Benchmark(Plan_|LookAtRetention_|ListOverdue_)' -benchtime 1x -timeout 40m ./internal/app
 
+.PHONY: bench-pages
+bench-pages: ## Time the lists and pages over 100,000 sites, and seeding them (minutes; not part of check)
+	go test -run '^$$' -bench '^BenchmarkFleet_HundredThousandSites$$' -benchtime 1x -timeout 40m ./internal/app
+	go test -run '^$$' -bench '^BenchmarkSeed_HundredThousandSites$$' -benchtime 1x -timeout 20m ./internal/fleetseed
+	go test -run '^$$' -bench '^BenchmarkPages_HundredThousandSites$$' -benchtime 1x -timeout 20m ./internal/httpd/dash
+
 .PHONY: vet
 vet: ## go vet
 	go vet ./...

@@ -12,15 +12,21 @@ import (
 
 	"holdfast/internal/embedpg"
 	"holdfast/internal/errs"
+	"holdfast/internal/fleetseed"
 )
 
 func newDemo(s *settings) *cobra.Command {
 	var reset bool
 	var agent string
-	c := leaf("demo", "Run everything on this machine, with three small Moodle sites", "holdfast demo\nholdfast demo --reset", 0, nil)
+	var fleet int
+	c := leaf("demo", "Run everything on this machine, with three small Moodle sites", "holdfast demo\nholdfast demo --reset\nholdfast demo --fleet 100000", 0, nil)
 	c.Flags().BoolVar(&reset, "reset", false, "forget the demo that is there and start anew")
 	c.Flags().StringVar(&agent, "agent", "", "the holdfast-agent program (default: beside this one)")
+	c.Flags().IntVar(&fleet, "fleet", 0, fmt.Sprintf("show scale: so many fictitious sites besides the real ones, up to %d", fleetseed.Most))
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if c.Flags().Changed("fleet") && (fleet < 1 || fleet > fleetseed.Most) {
+			return errs.Field("fleet", "must be 1 to %d fictitious sites, not %d", fleetseed.Most, fleet)
+		}
 		cfg, err := s.config()
 		if err != nil {
 			return err
@@ -54,7 +60,7 @@ func newDemo(s *settings) *cobra.Command {
 		}
 		cfg.StateDir, cfg.VaultDir = filepath.Join(dir, "control"), filepath.Join(dir, "vault")
 		cfg.MasterKeyFile, cfg.Gallery = filepath.Join(dir, masterKeyName), true
-		return runDemo(c.Context(), c.OutOrStdout(), dir, agent, cfg)
+		return runDemo(c.Context(), c.OutOrStdout(), dir, agent, fleet, cfg)
 	}
 	return c
 }
@@ -96,7 +102,7 @@ func demoLock(dir string) (func(), error) {
 }
 
 // demoParts are all that a demo ever makes in its folder.
-var demoParts = []string{"control", "vault", "hosts", "sites", "mariadb", "site-postgres", masterKeyName, "demo.done"}
+var demoParts = []string{"control", "vault", fleetFolder, "hosts", "sites", "mariadb", "site-postgres", masterKeyName, "demo.done"}
 
 // demoReset removes what the demo made, and nothing else that lies there.
 // Servers that a killed demo left are stopped first.

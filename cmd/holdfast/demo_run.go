@@ -20,7 +20,6 @@ import (
 
 	"holdfast/internal/app"
 	"holdfast/internal/authz"
-	"holdfast/internal/backup"
 	"holdfast/internal/clock"
 	"holdfast/internal/embedpg"
 	"holdfast/internal/errs"
@@ -65,7 +64,7 @@ type demo struct {
 	ended      chan string // names of agents that ended by themselves
 }
 
-func runDemo(ctx context.Context, out io.Writer, dir, agent string, cfg serve.Config) (err error) {
+func runDemo(ctx context.Context, out io.Writer, dir, agent string, fleet int, cfg serve.Config) (err error) {
 	began := clock.System{}.Now()
 	logFile, err := os.OpenFile(filepath.Join(dir, "demo.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // our own folder
 	if err != nil {
@@ -83,6 +82,9 @@ func runDemo(ctx context.Context, out io.Writer, dir, agent string, cfg serve.Co
 		return err
 	}
 	if err := d.waitForCopies(ctx); err != nil {
+		return err
+	}
+	if err := d.seedFleet(ctx, fleet); err != nil {
 		return err
 	}
 	d.say("\nReady after %s.\n", clock.System{}.Now().Sub(began).Round(100*time.Millisecond))
@@ -312,45 +314,6 @@ func (d *demo) enrol(ctx context.Context, host, state, root string) error {
 		return fmt.Errorf("enrol the agent of %s: %w: %s", host, err, said)
 	}
 	return nil
-}
-
-// waitForCopies waits until each site has a copy of each kind, and says what
-// went wrong with those that will have none.
-func (d *demo) waitForCopies(ctx context.Context) error {
-	told := map[string]bool{}
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		f, err := d.srv.App.ListFleet(ctx, authz.Console(), app.FleetQuery{})
-		if err != nil {
-			return err
-		}
-		missing := 0
-		for _, s := range f.Sites {
-			for kind, state := range map[backup.Kind]string{backup.Database: s.DatabaseState, backup.Data: s.DataState} {
-				key := s.Name + " " + string(kind)
-				if state == "" {
-					missing++
-				} else if !told[key] {
-					told[key] = true
-					d.say("  copied %-26s %s (%s)", s.Name, kind, state)
-				}
-			}
-			if s.FailedError != "" {
-				return errs.New(errs.Incomplete, "The first %s copy of %s failed: %s", s.FailedKind, s.Name, s.FailedError)
-			}
-		}
-		if missing == 0 && len(f.Sites) >= len(demoSites) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case name := <-d.ended:
-			return errs.New(errs.Unavailable, "The agent of %s ended; see %s", name, filepath.Join(d.dir, name+".log"))
-		case <-tick.C:
-		}
-	}
 }
 
 // stop ends everything in order: agents, control plane, databases.

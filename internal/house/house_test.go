@@ -95,14 +95,14 @@ var house = map[string][]string{
 	"cmd/holdfast":       anyOf,
 	"cmd/holdfast-agent": with(ground, "internal/agent", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb"),
 	// Tests and the demo.
-	"internal/testdb": anyOf, "internal/testkit": anyOf, "internal/minimoodle": anyOf, "internal/fakestripe": anyOf, "internal/house": {}, "e2e": anyOf,
+	"internal/testdb": anyOf, "internal/testkit": anyOf, "internal/minimoodle": anyOf, "internal/fleetseed": with(ground, "internal/backup", "internal/policy"), "internal/fakestripe": anyOf, "internal/house": {}, "e2e": anyOf,
 }
 
 // outsiders says who alone may import a module from outside, tests aside.
 var outsiders = map[string][]string{
 	"github.com/kopia/kopia":                  {"internal/engine", "internal/vault"},
 	"github.com/riverqueue/river":             {"internal/job", "internal/store", "internal/app", "internal/worker"},
-	"github.com/jackc/pgx":                    {"internal/store", rows, "internal/app", "internal/worker", "internal/serve", "internal/embedpg", "internal/sitedb", "internal/testdb", "internal/testkit", "internal/minimoodle"},
+	"github.com/jackc/pgx":                    {"internal/store", rows, "internal/app", "internal/worker", "internal/serve", "internal/embedpg", "internal/sitedb", "internal/testdb", "internal/testkit", "internal/minimoodle", "internal/fleetseed"},
 	"github.com/pressly/goose":                {"internal/store"},
 	"github.com/a-h/templ":                    {"web/...", "internal/httpd/..."},
 	"github.com/go-chi/chi":                   {"internal/httpd/..."},
@@ -297,12 +297,12 @@ func TestHouse_AgentLinksNothingOfTheControlPlane(t *testing.T) {
 func TestHouse_TestPackagesStayOutOfThePrograms(t *testing.T) {
 	t.Parallel()
 	only := map[string][]string{ // who may link what is made for tests and the demo
-		"internal/testdb": {}, "internal/testkit": {}, "internal/fakestripe": {}, "internal/minimoodle": {"cmd/holdfast"}, "e2e": {},
+		"internal/testdb": {}, "internal/testkit": {}, "internal/fakestripe": {}, "internal/minimoodle": {"cmd/holdfast"}, "internal/fleetseed": {"cmd/holdfast"}, "e2e": {},
 	}
 	for _, p := range packages(t) {
 		for _, i := range p.Imports {
 			name, ours := strings.CutPrefix(i, module)
-			if may, special := only[name]; ours && special && !allowed(append(may, "internal/testdb", "internal/testkit", "internal/fakestripe", "internal/minimoodle", "e2e"), p.name()) {
+			if may, special := only[name]; ours && special && !allowed(append(may, "internal/testdb", "internal/testkit", "internal/fakestripe", "internal/minimoodle", "internal/fleetseed", "e2e"), p.name()) {
 				t.Errorf("%s imports %s, which is for tests and the demo", p.name(), name)
 			}
 		}

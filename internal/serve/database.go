@@ -86,6 +86,15 @@ func (d *Database) embed(ctx context.Context, c Config) error {
 	return nil
 }
 
+// Superuser is the address of our own cluster's superuser, who seeds a demo; ""
+// where the database is somebody else's.
+func (d *Database) Superuser() string {
+	if d.cluster == nil {
+		return ""
+	}
+	return d.cluster.URL(embedpg.Superuser, embeddedName)
+}
+
 // Close ends the connections, and the embedded cluster if this process owns it.
 func (d *Database) Close(ctx context.Context) error {
 	if d.Store != nil {
