@@ -16,7 +16,7 @@ const (
 	todayCounted = 2_000
 	todayFailing = 300 // each costs a look at its last run
 	todayGroups  = 12
-	todayHosts   = 5 // silent hosts of which it is told what is due
+	todayHosts   = 3 // silent hosts of which it is told what is due; more have one cause
 	todayTasks   = 7 * 24 * time.Hour
 )
 
@@ -43,7 +43,7 @@ type Today struct {
 	Damaged    []dbq.TodayDamagedRow
 	Incomplete []dbq.TodayIncompleteRow
 	Without    dbq.TodayWithoutRow
-	Silent     []SilentHost // those with the most sites
+	Silent     []SilentHost // those silent the longest
 	Storage    []dbq.TodayStorageRow
 	Apart      dbq.TodayApartRow
 	CountedAll int64 // how many are counted at most
@@ -92,7 +92,7 @@ func silentHosts(ctx context.Context, tx *store.Tx) ([]SilentHost, error) {
 	out := make([]SilentHost, len(rows))
 	for i, r := range rows {
 		out[i].TodaySilentRow = r
-		if i >= todayHosts {
+		if len(rows) > todayHosts {
 			continue
 		}
 		due, err := tx.TodayDueOfHost(ctx, dbq.TodayDueOfHostParams{HostID: r.HostID, Now: tx.Now})

@@ -72,10 +72,19 @@ func BenchmarkLook_HundredThousandSites(b *testing.B) {
 		do   func() error
 	}{
 		{"today", func() error { _, err := a.LookAtToday(ctx, root); return err }},
-		{"runs", run(app.RunQuery{})}, {"runs-failed", run(app.RunQuery{State: backup.Failed})}, {"runs-unwell", run(app.RunQuery{Unwell: true})},
-		{"runs-manual", run(app.RunQuery{Reason: backup.Manual})}, {"runs-host", run(app.RunQuery{Host: host, Kind: backup.Data})},
-		{"runs-site", run(app.RunQuery{Site: "s77.example"})}, {"runs-day", run(app.RunQuery{Since: clock.System{}.Now().Add(-24 * time.Hour), Until: clock.System{}.Now().Add(-20 * time.Hour)})},
-		{"find-begin", find("s777")}, {"find-within", find("777.exa")}, {"find-all", find("example")}, {"find-none", find("zzzz")}, {"find-short", find("x")}, {"find-tenant", find("t19")},
+		{"runs", run(app.RunQuery{})},
+		{"runs-failed", run(app.RunQuery{State: backup.Failed})},
+		{"runs-unwell", run(app.RunQuery{Unwell: true})},
+		{"runs-manual", run(app.RunQuery{Reason: backup.Manual})},
+		{"runs-host", run(app.RunQuery{Host: host, Kind: backup.Data})},
+		{"runs-site", run(app.RunQuery{Site: "s77.example"})},
+		{"runs-day", run(app.RunQuery{Since: clock.System{}.Now().Add(-24 * time.Hour), Until: clock.System{}.Now().Add(-20 * time.Hour)})},
+		{"find-begin", find("s777")},
+		{"find-within", find("777.exa")},
+		{"find-all", find("example")},
+		{"find-none", find("zzzz")},
+		{"find-short", find("x")},
+		{"find-tenant", find("t19")},
 	} {
 		b.Run(look.name, func(b *testing.B) {
 			median, worst := times(b, look.do)

@@ -95,14 +95,15 @@ FROM d CROSS JOIN LATERAL (SELECT s.id, s.name, s.state, s.host_id FROM site s W
 CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM run r WHERE r.site_id = d.site_id AND r.kind = d.kind AND r.state IN ('planned', 'queued', 'leased')) AS on_the_way) r
 WHERE s.state = 'active';
 
--- Hosts that should speak and do not, those with the most sites first.
+-- Hosts that should speak and do not, those silent the longest first.
 -- name: TodaySilent :many
-SELECT h.id AS host_id, h.name AS host_name, h.last_seen_at,
+SELECT h.id AS host_id, h.name AS host_name, h.last_seen_at, h.silent,
   (SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed') AS sites,
-  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running,
-  (count(*) OVER ())::bigint AS silent
-FROM host h WHERE h.state = 'active' AND (h.last_seen_at IS NULL OR h.last_seen_at < sqlc.arg(silent_since)::timestamptz)
-ORDER BY sites DESC, h.name LIMIT sqlc.arg(page_size);
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running
+FROM (SELECT id, name, last_seen_at, (count(*) OVER ())::bigint AS silent FROM host
+  WHERE state = 'active' AND (last_seen_at IS NULL OR last_seen_at < sqlc.arg(silent_since)::timestamptz)
+  ORDER BY last_seen_at NULLS FIRST, name LIMIT sqlc.arg(page_size)) h
+ORDER BY h.last_seen_at NULLS FIRST, h.name;
 
 -- When the next copies of a host's sites are due, and how many are late.
 -- name: TodayDueOfHost :one

@@ -188,7 +188,7 @@ func (q runQuery) href(path string, from *app.RunCursor) string {
 }
 
 // runsFilter is the form above the list, as it is filled in.
-func (d *Door) runsFilter(p app.Person, q runQuery, hosts map[id.Host]string) (dash.RunsFilter, error) {
+func runsFilter(p app.Person, q runQuery, hosts map[id.Host]string) dash.RunsFilter {
 	now := q.values
 	f := dash.RunsFilter{Site: now.Get("site"), Day: now.Get("day")}
 	pick := func(field string, pairs ...string) []ui.Choice {
@@ -228,7 +228,7 @@ func (d *Door) runsFilter(p app.Person, q runQuery, hosts map[id.Host]string) (d
 	if len(now) > 0 {
 		f.Clear = dash.RunsPath
 	}
-	return f, nil
+	return f
 }
 
 func runsHrefOf(state string) string {

@@ -13,6 +13,7 @@ import (
 	"holdfast/internal/app"
 	"holdfast/internal/backup"
 	"holdfast/internal/catalog"
+	"holdfast/internal/httpd/figure"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/id"
 	"holdfast/internal/store/dbq"
@@ -65,9 +66,7 @@ func (d *Door) runsProps(ctx context.Context, p app.Person, q runQuery) (dash.Ru
 	if err != nil {
 		return props, err
 	}
-	if props.Filter, err = d.runsFilter(p, q, hosts); err != nil {
-		return props, err
-	}
+	props.Filter = runsFilter(p, q, hosts)
 	open, ended, more, err := d.runsOf(ctx, q)
 	if err != nil {
 		return props, err
@@ -150,7 +149,7 @@ func speed(row dbq.ListRunsRow, out dash.RunRow, now time.Time) int64 {
 	if out.State != ui.Running || row.StartedAt == nil || out.Progress == nil || out.Progress.Rate == "" {
 		return 0
 	}
-	return int64(float64(readProgress(row.Progress).DoneBytes) / now.Sub(*row.StartedAt).Seconds())
+	return int64(float64(figure.ReadProgress(row.Progress).DoneBytes) / now.Sub(*row.StartedAt).Seconds())
 }
 
 func runsSentence(open []dash.RunRow, rate int64) (ui.State, []ui.Phrase) {

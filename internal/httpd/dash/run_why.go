@@ -26,6 +26,7 @@ func (s runPage) why(row dash.RunRow) *dash.Problem {
 		return p
 	case backup.Leased:
 		return s.whyHeldUp(row)
+	case backup.Good, backup.Incomplete, backup.Failed, backup.Cancelled:
 	}
 	return nil
 }

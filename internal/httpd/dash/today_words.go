@@ -177,7 +177,7 @@ func (t todayPage) silent() (out []weighed) {
 		}
 		return []weighed{{rank: rankLost, sites: t.Basis.Sites, Risk: dash.Risk{
 			State: ui.Unreachable, Word: "silent", Title: which + " are silent",
-			Detail: "So many at once have one cause, most likely: our own network, name or certificate. Their sites take no new copies; nothing that is stored is touched. Most sites are on " + first.HostName + ".",
+			Detail: "So many at once have one cause, most likely: our own network, name or certificate. Their sites take no new copies; nothing that is stored is touched. Silent the longest: " + first.HostName + ".",
 			Href:   dash.HostsPath, Action: "Open hosts",
 		}}}
 	}

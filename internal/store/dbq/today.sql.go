@@ -389,12 +389,13 @@ func (q *Queries) TodayLate(ctx context.Context, arg TodayLateParams) ([]TodayLa
 }
 
 const todaySilent = `-- name: TodaySilent :many
-SELECT h.id AS host_id, h.name AS host_name, h.last_seen_at,
+SELECT h.id AS host_id, h.name AS host_name, h.last_seen_at, h.silent,
   (SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed') AS sites,
-  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running,
-  (count(*) OVER ())::bigint AS silent
-FROM host h WHERE h.state = 'active' AND (h.last_seen_at IS NULL OR h.last_seen_at < $1::timestamptz)
-ORDER BY sites DESC, h.name LIMIT $2
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running
+FROM (SELECT id, name, last_seen_at, (count(*) OVER ())::bigint AS silent FROM host
+  WHERE state = 'active' AND (last_seen_at IS NULL OR last_seen_at < $1::timestamptz)
+  ORDER BY last_seen_at NULLS FIRST, name LIMIT $2) h
+ORDER BY h.last_seen_at NULLS FIRST, h.name
 `
 
 type TodaySilentParams struct {
@@ -406,12 +407,12 @@ type TodaySilentRow struct {
 	HostID     id.Host
 	HostName   string
 	LastSeenAt *time.Time
+	Silent     int64
 	Sites      int64
 	Running    int64
-	Silent     int64
 }
 
-// Hosts that should speak and do not, those with the most sites first.
+// Hosts that should speak and do not, those silent the longest first.
 func (q *Queries) TodaySilent(ctx context.Context, arg TodaySilentParams) ([]TodaySilentRow, error) {
 	rows, err := q.db.Query(ctx, todaySilent, arg.SilentSince, arg.PageSize)
 	if err != nil {
@@ -425,9 +426,9 @@ func (q *Queries) TodaySilent(ctx context.Context, arg TodaySilentParams) ([]Tod
 			&i.HostID,
 			&i.HostName,
 			&i.LastSeenAt,
+			&i.Silent,
 			&i.Sites,
 			&i.Running,
-			&i.Silent,
 		); err != nil {
 			return nil, err
 		}
