@@ -254,6 +254,7 @@ func keepCopy(ctx context.Context, tx *store.Tx, row dbq.Run, r agentproto.Compl
 	if err != nil {
 		return err
 	}
+	c.TakenAt = plausible(row, c.TakenAt, tx.Now)
 	p, err := t.place(ctx, tx, row, c, state)
 	if err != nil {
 		return err
@@ -341,6 +342,7 @@ func insertCopy(ctx context.Context, tx *store.Tx, row dbq.Run, c *agentproto.Co
 	if err != nil {
 		return made, err
 	}
+	began := startOf(row, tx.Now)
 	var rows int64
 	for _, t := range c.Tables {
 		rows += t.Rows
@@ -349,7 +351,7 @@ func insertCopy(ctx context.Context, tx *store.Tx, row dbq.Run, c *agentproto.Co
 		TenantID: row.TenantID, ID: made, SiteID: row.SiteID, RepositoryID: repo.ID, RunID: row.ID, Fence: *row.Fence, Kind: row.Kind, State: state,
 		Snapshot: c.Snapshot, Manifest: c.Manifest, TakenAt: c.TakenAt.UTC(), FinishedAt: tx.Now, Seconds: c.Seconds, Files: c.Files, Bytes: c.Bytes,
 		StoredBytes: c.StoredBytes, Sha256: c.SHA256, RowTotal: rows, TableTotal: int32(len(c.Tables)), Vanished: c.Vanished, Details: details, //nolint:gosec // at most 20,000
-		LocalMonth: catalog.LocalMonth(c.TakenAt, siteZone(s.TimeZone)), Tiers: tiers, StartedAt: row.StartedAt, Initial: p.initial,
+		LocalMonth: catalog.LocalMonth(c.TakenAt, siteZone(s.TimeZone)), Tiers: tiers, StartedAt: &began, Initial: p.initial,
 		ProtectedUntil: p.protectedUntil, ProtectedWhy: p.protectedWhy, Fingerprint: c.Facts.Fingerprint,
 	})
 }

@@ -33,6 +33,7 @@ type App struct {
 	storage Storage
 	clock   clock.Clock
 	log     *slog.Logger
+	heal    healing
 	people  People
 }
 

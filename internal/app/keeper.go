@@ -95,16 +95,40 @@ func (a *App) ReclaimTasks(ctx context.Context, d id.Destination) error {
 }
 
 // TakeTask gives the destination's next task; ok is false when there is none.
+// One that cannot be told what it needs counts as tried, so that it keeps no
+// other from its turn; a deletion that something stops is put off.
 func (a *App) TakeTask(ctx context.Context, d id.Destination) (t Task, ok bool, err error) {
-	err = a.system(ctx, "keeper", func(ctx context.Context, tx *store.Tx) error {
-		t, ok = Task{}, false
-		row, err := tx.TakeTask(ctx, dbq.TakeTaskParams{DestinationID: d, NotBefore: tx.Now})
+	for {
+		var row dbq.KeeperTask
+		err := a.system(ctx, "keeper", func(ctx context.Context, tx *store.Tx) (err error) {
+			row, err = tx.TakeTask(ctx, dbq.TakeTaskParams{DestinationID: d, NotBefore: tx.Now})
+			return err
+		})
 		if isNoRows(err) {
-			return nil
+			return Task{}, false, nil
 		}
 		if err != nil {
-			return err
+			return Task{}, false, err
 		}
+		t, stopped, err := a.describeTask(ctx, row)
+		switch {
+		case err == nil && !stopped:
+			return t, true, nil
+		case err == nil:
+			continue
+		case ctx.Err() != nil || errs.Is(err, errs.Unavailable):
+			return Task{}, false, err
+		}
+		a.log.ErrorContext(ctx, "a task of the keeper cannot be prepared", "task", row.Kind, "repository", row.RepositoryID, "error", err)
+		if err := a.FinishTask(ctx, Task{Row: row}, TaskOutcome{Err: err}); err != nil {
+			return Task{}, false, err
+		}
+	}
+}
+
+// describeTask gathers what a task needs, or tells that it was stopped.
+func (a *App) describeTask(ctx context.Context, row dbq.KeeperTask) (t Task, stopped bool, err error) {
+	err = a.system(ctx, "keeper", func(ctx context.Context, tx *store.Tx) error {
 		repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: row.TenantID, ID: row.RepositoryID})
 		if err != nil {
 			return err
@@ -118,6 +142,11 @@ func (a *App) TakeTask(ctx context.Context, d id.Destination) (t Task, ok bool, 
 			if err != nil {
 				return err
 			}
+			if row.Kind == dbq.TaskKindDeleteCopy {
+				if stopped, err = stopDeletion(ctx, tx, row, c); err != nil || stopped {
+					return err
+				}
+			}
 			t.Snapshot, t.SHA256, t.SealedName = c.Snapshot, c.Sha256, c.SealedName
 			if t.SealKey, err = a.SealedFileKey(c.ID); err != nil {
 				return err
@@ -130,10 +159,9 @@ func (a *App) TakeTask(ctx context.Context, d id.Destination) (t Task, ok bool, 
 		for _, k := range known {
 			t.Known = append(t.Known, k.Snapshot)
 		}
-		ok = true
 		return nil
 	})
-	return t, ok, err
+	return t, stopped, err
 }
 
 // SealedFileKey is the key of a copy's plain sealed file, derived from the
@@ -225,24 +253,6 @@ func (a *App) taskDone(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome,
 		return copyDeleted(ctx, tx, t, ofCopy)
 	}
 	return nil
-}
-
-func markDamaged(ctx context.Context, tx *store.Tx, t Task, damage string, of store.Subject) error {
-	c, err := tx.CopyByID(ctx, t.Row.CopyID)
-	if err != nil {
-		return err
-	}
-	to, err := catalog.Apply(c.State, catalog.FindDamage)
-	if errs.Is(err, errs.Conflict) {
-		return nil // damaged or gone already
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := tx.MoveCopy(ctx, dbq.MoveCopyParams{TenantID: c.TenantID, ID: c.ID, ToState: to, FromState: c.State}); err != nil {
-		return err
-	}
-	return tx.Event(ctx, "copy.damaged", of, map[string]any{"damage": clip(damage, 500)})
 }
 
 // startTask plans upkeep of a repository by hand: a fresh look at a copy's

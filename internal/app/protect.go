@@ -97,7 +97,8 @@ func changed(n int64, err error) error {
 	return err
 }
 
-// ProtectCopy keeps a copy outside the counts until days from now.
+// ProtectCopy keeps a copy outside the counts until days from now. Whoever may
+// not end a protection cannot shorten one either.
 func (a *App) ProtectCopy(ctx context.Context, who authz.Actor, of id.Copy, keep Protection) error {
 	keep, err := keep.check()
 	if err != nil {
@@ -108,6 +109,9 @@ func (a *App) ProtectCopy(ctx context.Context, who authz.Actor, of id.Copy, keep
 		why := keep.Reason
 		if why == "" {
 			why = "Protected by hand."
+		}
+		if _, err := authz.Check(who, authz.KeepCopy, c.TenantID); err != nil && c.ProtectedUntil != nil && c.ProtectedUntil.After(until) {
+			return errs.New(errs.Conflict, "This copy is protected until %s already; only the hoster's staff can shorten that.", c.ProtectedUntil.UTC().Format("2 January 2006"))
 		}
 		if err := changed(tx.ProtectCopy(ctx, dbq.ProtectCopyParams{TenantID: c.TenantID, ID: c.ID, ProtectedUntil: &until, ProtectedWhy: why})); err != nil {
 			return err

@@ -61,8 +61,16 @@ func siteZone(name string) *time.Location {
 }
 
 // lockTimetable takes the row of a site and kind for this transaction, makes
-// it if it is not there, and brings it under the policy of today.
+// it if it is not there, and brings it under the policy of today. The site and
+// its policy are read under the lock: what a person changed while this waited
+// for it is seen.
 func lockTimetable(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site, kind backup.Kind) (*timetable, error) {
+	key := dbq.LockScheduleParams{TenantID: of, SiteID: sid, Kind: kind}
+	row, err := tx.LockSchedule(ctx, key)
+	absent := isNoRows(err)
+	if err != nil && !absent {
+		return nil, err
+	}
 	s, err := tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: of, ID: sid})
 	if err != nil {
 		return nil, err
@@ -71,15 +79,13 @@ func lockTimetable(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site,
 	if err != nil {
 		return nil, err
 	}
-	key := dbq.LockScheduleParams{TenantID: of, SiteID: sid, Kind: kind}
-	row, err := tx.LockSchedule(ctx, key)
-	if isNoRows(err) {
-		if err = openSchedule(ctx, tx, of, sid, kind, r); err == nil {
-			row, err = tx.LockSchedule(ctx, key)
+	if absent {
+		if err := openSchedule(ctx, tx, of, sid, kind, r); err != nil {
+			return nil, err
 		}
-	}
-	if err != nil {
-		return nil, err
+		if row, err = tx.LockSchedule(ctx, key); err != nil {
+			return nil, err
+		}
 	}
 	return readTimetable(ctx, tx, row, s, r)
 }
@@ -244,11 +250,7 @@ func (t *timetable) serve(run dbq.Run) policy.Served {
 	if run.Reason == backup.Manual {
 		return policy.Served{}
 	}
-	start := t.now
-	if run.StartedAt != nil {
-		start = *run.StartedAt
-	}
-	served, state := t.state.ServeAt(t.rules.Policy, t.row.Kind, t.zone, start, t.now)
+	served, state := t.state.ServeAt(t.rules.Policy, t.row.Kind, t.zone, startOf(run, t.now), t.now)
 	t.state = state
 	return served
 }
@@ -383,32 +385,4 @@ func runEnded(ctx context.Context, tx *store.Tx, run dbq.Run, how backup.State) 
 		t.skip()
 	}
 	return t.save(ctx, tx)
-}
-
-// healBatch is how many rows one transaction heals.
-const healBatch = 500
-
-// healSchedules makes rows that are not there and derives instants that are
-// lost, a batch of each: the net under everything above. It tells whether
-// there may be more.
-func healSchedules(ctx context.Context, tx *store.Tx) (more bool, err error) {
-	missing, err := tx.SitesWithoutSchedule(ctx, healBatch)
-	if err != nil {
-		return false, err
-	}
-	for _, m := range missing {
-		if err := rederive(ctx, tx, m.TenantID, m.ID, m.Kind); err != nil {
-			return false, err
-		}
-	}
-	lost, err := tx.LostSchedules(ctx, healBatch)
-	if err != nil {
-		return false, err
-	}
-	for _, l := range lost {
-		if err := rederive(ctx, tx, l.TenantID, l.SiteID, l.Kind); err != nil {
-			return false, err
-		}
-	}
-	return len(missing) == healBatch || len(lost) == healBatch, nil
 }

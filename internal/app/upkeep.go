@@ -60,11 +60,8 @@ func maintained(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome, of sto
 // upkeep is the part of Sweep that holds schedules, deletions and maintenance.
 func (a *App) upkeep(ctx context.Context) error {
 	for more, n := true, 0; more && n < maxHeals; n++ {
-		err := a.system(ctx, "sweep", func(ctx context.Context, tx *store.Tx) (err error) {
-			more, err = healSchedules(ctx, tx)
-			return err
-		})
-		if err != nil {
+		var err error
+		if more, err = a.healSchedules(ctx); err != nil {
 			return err
 		}
 	}
@@ -119,9 +116,10 @@ const (
 	clockSteady = 24 * time.Hour
 )
 
-// clockJumped tells whether the clock is not to be trusted with deletions.
+// clockJumped tells whether the clock is not to be trusted with deletions. A
+// jump counts before the planner has noted it: whoever deletes may look first.
 func clockJumped(w dbq.ClockWatch, now time.Time) bool {
-	if now.Before(w.SeenAt.Add(-clockBack)) {
+	if leap := now.Sub(w.SeenAt); leap < -clockBack || leap > clockAhead {
 		return true
 	}
 	return w.JumpedAt != nil && now.Before(w.JumpedAt.Add(clockSteady)) // a jump back counts from where it landed

@@ -136,10 +136,7 @@ func (k *Keeper) work(ctx context.Context, d app.Destination, wake chan struct{}
 				log.Error("the keeper cannot take a task", "error", err)
 				pause(ctx, nil, time.Second)
 			}
-			if errs.Is(err, errs.Unavailable) {
-				return // the lock's connection is gone too; take it anew
-			}
-			continue
+			return // take the lock anew, and with it what was begun
 		}
 		if !ok {
 			pause(ctx, wake, k.o.LookEvery)
@@ -157,6 +154,10 @@ func (k *Keeper) work(ctx context.Context, d app.Destination, wake chan struct{}
 		if err := k.app.FinishTask(ctx, t, o); err != nil && ctx.Err() == nil {
 			log.Error("the keeper cannot record a task's end", "task", t.Row.ID, "error", err)
 			pause(ctx, nil, time.Second)
+			// Tried again later, behind the others; else the next holder of the lock reclaims it.
+			if err := k.app.FinishTask(ctx, t, app.TaskOutcome{Err: err}); err != nil {
+				return
+			}
 		}
 	}
 }

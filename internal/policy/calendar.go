@@ -62,6 +62,9 @@ func Calendar(p Policy, kind backup.Kind, zone *time.Location, s State, begun ma
 			case holds:
 				m.Copy, m.ServedAt = c.ID, c.Start()
 				m.State = holding(c, p.LateAt(o.Due))
+				if known && !c.Good && o.Due.After(settled) {
+					m.State = SlotOwed // again
+				}
 			case left[m.Ruling]:
 				m.State = SlotMissed
 			case o.Due.After(now):

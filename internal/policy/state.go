@@ -201,6 +201,32 @@ func (s State) Rewind(now, to time.Time) State {
 	return next
 }
 
+// Reopen gives the state after a copy that served the slots lost turned out to
+// be worth nothing: they are owed again, for a slot is owed until a successful
+// copy serves it. A slot stays settled where one of the copies is good and
+// served that slot, or a newer one of the same rule.
+func (s State) Reopen(p Policy, kind backup.Kind, zone *time.Location, lost Tiers, copies []Copy) State {
+	next := State{settled: make(map[Key]time.Time, len(s.settled))}
+	for k, at := range s.settled {
+		next.settled[k] = at
+	}
+	for _, r := range p.Of(kind) {
+		slot, served := lost.Get(r.Tier)
+		at, known := s.settled[r.Key()]
+		if !served || !known {
+			continue
+		}
+		stands := slices.ContainsFunc(copies, func(c Copy) bool {
+			has, ok := c.Tiers.Get(r.Tier)
+			return ok && c.Good && has.Compare(slot) >= 0
+		})
+		if before := Due(slot, zone).Add(-time.Nanosecond); !stands && before.Before(at) {
+			next.settled[r.Key()] = before
+		}
+	}
+	return next
+}
+
 // MarshalJSON writes {"kind": {"tier": instant}}.
 func (s State) MarshalJSON() ([]byte, error) {
 	form := map[backup.Kind]map[Tier]time.Time{}

@@ -78,11 +78,12 @@ FOR UPDATE OF r SKIP LOCKED;
 -- Hosts with planned runs that a dispatch would move on. Those that wait for
 -- the keeper, or whose repository is damaged, it would not.
 -- name: StuckHosts :many
-SELECT DISTINCT r.host_id FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
-LEFT JOIN repository p ON p.tenant_id = r.tenant_id AND p.site_id = r.site_id AND p.kind = r.kind
-WHERE r.state = 'planned' AND r.not_before < $1 AND s.state = 'active'
-  AND (p.id IS NULL OR p.state = 'ready' OR p.state = 'new' AND NOT EXISTS (
-    SELECT 1 FROM keeper_task k WHERE k.repository_id = p.id AND k.kind = 'create_repository' AND k.state IN ('queued', 'running')))
+SELECT DISTINCT r.host_id FROM run r
+WHERE r.state = 'planned' AND r.not_before < $1
+  AND (SELECT s.state FROM site s WHERE s.tenant_id = r.tenant_id AND s.id = r.site_id) = 'active'
+  AND coalesce((SELECT p.state = 'ready' OR p.state = 'new' AND NOT EXISTS (
+      SELECT 1 FROM keeper_task k WHERE k.repository_id = p.id AND k.kind = 'create_repository' AND k.state IN ('queued', 'running'))
+    FROM repository p WHERE p.tenant_id = r.tenant_id AND p.site_id = r.site_id AND p.kind = r.kind), true)
 LIMIT $2;
 
 -- The destinations with a limit that this host has work for, locked in one
