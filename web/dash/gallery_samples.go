@@ -66,7 +66,7 @@ func galleryRuler() RulerProps {
 	ago := func(days int) int { return scale.At(time.Duration(days) * 24 * time.Hour) }
 	p := RulerProps{
 		Hint: "72 database and 20 data copies, back to 1 Dec 2021", Zone: "Times of Europe/Berlin.", State: ui.Good,
-		Form: &NoticedForm{Action: "/sites/1", Noticed: Field{Value: "4"}, Quick: []ui.Choice{
+		Form: &NoticedForm{Action: "/sites/1", Value: "4", Quick: []ui.Choice{
 			{Label: "1 day", Href: "?noticed=1"}, {Label: "4 days", Href: "?noticed=4", Selected: true}, {Label: "2 weeks", Href: "?noticed=14"}, {Label: "6 months", Href: "?noticed=182"},
 		}},
 		Answer: ui.Say(ui.Text("The nearest database copy is of "), ui.Strong("Tue 17 Nov 00:00"), ui.Text(", its best data copy of "), ui.Strong("17 Nov 00:00"),
@@ -79,17 +79,17 @@ func galleryRuler() RulerProps {
 		},
 	}
 	dbLane := RulerLane{Kind: "Database copies", Stretches: []RulerStretch{
-		{ago(7), 1000, "any day"}, {ago(35), ago(7) - 4, "any Friday"}, {0, ago(35) - 4, "the 1st of a month"},
+		{From: ago(7), To: 1000, Label: "any day"}, {From: ago(35), To: ago(7) - 4, Label: "any Friday"}, {From: 0, To: ago(35) - 4, Label: "the 1st of a month"},
 	}}
-	dbLane.Gaps = []RulerStretch{{0, ago(35) - 4, "month-end gap, up to 31 days"}}
+	dbLane.Gaps = []RulerStretch{{From: 0, To: ago(35) - 4, Label: "month-end gap, up to 31 days"}}
 	for i, t := range db {
 		dbLane.Marks = append(dbLane.Marks, RulerMark{At: at(t), Label: t.Format("Mon 2 Jan 2006 15:04"), Chosen: i == 4, Held: i == 8})
 	}
 	dataLane := RulerLane{
-		Kind: "Data copies", Cliff: &RulerStretch{0, at(data[len(data)-1]) - 4, "no data copy is that old"},
-		Gaps: []RulerStretch{{at(galleryNight(30)), at(galleryNight(20)), "22 Oct to 1 Nov: 10 days without a copy"}},
+		Kind: "Data copies", Cliff: &RulerStretch{From: 0, To: at(data[len(data)-1]) - 4, Label: "no data copy is that old"},
+		Gaps: []RulerStretch{{From: at(galleryNight(30)), To: at(galleryNight(20)), Label: "22 Oct to 1 Nov: 10 days without a copy"}},
 		Stretches: []RulerStretch{
-			{ago(1), 1000, "any 4 h"}, {ago(7), ago(1) - 4, "any day"}, {ago(31), ago(7) - 4, "1, 8, 15, 22"}, {at(data[len(data)-1]), ago(31) - 4, "the 1st"},
+			{From: ago(1), To: 1000, Label: "any 4 h"}, {From: ago(7), To: ago(1) - 4, Label: "any day"}, {From: ago(31), To: ago(7) - 4, Label: "1, 8, 15, 22"}, {From: at(data[len(data)-1]), To: ago(31) - 4, Label: "the 1st"},
 		},
 	}
 	for i, t := range data {
@@ -114,7 +114,7 @@ func galleryRulerFew() RulerProps {
 		return RulerLane{Kind: kind, Marks: []RulerMark{{At: scale.At(galleryNow.Sub(t)), Label: t.Format("Mon 2 Jan 2006 15:04")}}}
 	}
 	return RulerProps{
-		Hint: "1 database and 1 data copy, back to 20 Nov", Form: &NoticedForm{Action: "/sites/1", Noticed: Field{"last Thursday", "“last Thursday” is neither a number of days nor a moment like 2026-10-17 12:00."}},
+		Hint: "1 database and 1 data copy, back to 20 Nov", Form: &NoticedForm{Action: "/sites/1", Value: "last Thursday", Problem: "“last Thursday” is neither a number of days nor a moment like 2026-10-17 12:00."},
 		Ticks: scale.Ticks("20 Nov"), Lanes: []RulerLane{lane("Database copies", first), lane("Data copies", second)},
 		Rows: []RulerRow{{Database: galleryDay(first), Serves: "the first copy", Data: galleryDay(second), Apart: "6 h apart"}},
 	}

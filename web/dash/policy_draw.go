@@ -71,10 +71,10 @@ func (d PreviewDay) hover() string {
 // part is where the n-th of the days begins, in thousandths.
 func (r PreviewRuns) part(n int) int { return n * 1000 / max(len(r.Days), 1) }
 
-func (r PreviewRuns) left(i int) string   { return percent(r.part(i)) }
-func (r PreviewRuns) wide() string        { return percent(r.part(1) * 7 / 10) }
-func (r PreviewRuns) middle(i int) string { return percent(r.part(i) + r.part(1)*35/100) }
-func (r PreviewRuns) anchor(i int) string { return anchor(r.part(i)) }
+func (r PreviewRuns) left(i int) string   { return ui.Percent(r.part(i)) }
+func (r PreviewRuns) wide() string        { return ui.Percent(r.part(1) * 7 / 10) }
+func (r PreviewRuns) middle(i int) string { return ui.Percent(r.part(i) + r.part(1)*35/100) }
+func (r PreviewRuns) anchor(i int) string { return ui.Anchor(r.part(i)) }
 
 func (p PolicyEditProps) nameHint() string {
 	if p.NameOff {

@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"holdfast/web/ruler"
 	"holdfast/web/static"
 	"holdfast/web/ui"
 )
@@ -75,7 +76,7 @@ func TestRuler_DrawsWithinItself(t *testing.T) {
 	p := galleryRuler()
 	p.Lanes[0].Marks = append(p.Lanes[0].Marks, RulerMark{At: -40}, RulerMark{At: 4000})
 	p.Lanes[0].Stretches = append(p.Lanes[0].Stretches, RulerStretch{From: 700, To: 690, Label: "backwards"}, RulerStretch{From: 10, To: 11, Label: "no room for this"})
-	page := render(t, Ruler(p))
+	page := render(t, ruler.Ruler(p))
 	for _, bad := range []string{` x="-`, `x="400.0%"`, `width="-`, ">backwards<", ">no room for this<"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("it draws %s", bad)

@@ -1,6 +1,9 @@
 package dash
 
-import "holdfast/web/ui"
+import (
+	"holdfast/web/ruler"
+	"holdfast/web/ui"
+)
 
 // RPOLine is how old the newest good copy of one kind is, against what the
 // policy promises.
@@ -15,71 +18,16 @@ type RPOLine struct {
 	Why   string  // why there is no next run, or why it is late: "host-q is silent"
 }
 
-// RulerProps are those of Ruler, "How far back". Every position is from 0, the
-// oldest moment shown, to 1000, now; see ui.Scale.
-type RulerProps struct {
-	Hint   string // "72 database and 20 data copies, back to 1 Nov 2021"
-	Empty  string // what it means that there is no copy; then nothing is drawn
-	Zone   string // "Times of Europe/Berlin."
-	Form   *NoticedForm
-	Answer []ui.Phrase // "The nearest database copy is of Fri 17 Oct 00:00, …"
-	State  ui.State    // of the answer: Good, Incomplete without a data copy, Failed without any
-	Cursor *RulerTick  // the moment asked for
-	Ticks  []ui.Tick
-	Lanes  []RulerLane // database, then data
-	Nights []RulerTick // nights on which the clocks change
-	Notes  []string    // a sentence for each gap and cliff drawn
-	Rows   []RulerRow  // the table behind it, newest first
-}
-
-// NoticedForm asks since when something is wrong: GET with noticed, a number
-// of days or a date with or without a time.
-type NoticedForm struct {
-	Action  string // the page's own address
-	Noticed Field
-	Hidden  []ui.Choice // what else the address carries: Label is the name
-	Quick   []ui.Choice // "1 day", "4 days", "2 weeks"
-}
-
-// RulerTick is a moment at the ruler.
-type RulerTick struct {
-	At    int
-	Label string // "noticed 4 days ago"; "clocks go back, 25 Oct 03:00"
-}
-
-// RulerLane is the copies of one kind along the ruler.
-type RulerLane struct {
-	Kind      string // "Database copies"
-	Marks     []RulerMark
-	Stretches []RulerStretch
-	Gaps      []RulerStretch // longer than usual without a copy: "month-end gap, 9 days"
-	Cliff     *RulerStretch  // where no copy of this kind is left
-}
-
-// RulerMark is one copy at the ruler.
-type RulerMark struct {
-	At     int
-	Label  string // "Fri 17 Oct 00:00, daily and weekly"
-	Held   bool   // outside the counts: protected, pinned, held or in use
-	Short  bool   // incomplete: something is missing in it
-	Chosen bool   // part of the answer
-}
-
-// RulerStretch is a part of a lane, with what one can get there.
-type RulerStretch struct {
-	From, To int
-	Label    string // "any day", "any Friday", "the 1st of a month"
-}
-
-// RulerRow is one database copy with the data copy that fits it best.
-type RulerRow struct {
-	Database ui.When // empty where there is only a data copy
-	Serves   string
-	Data     ui.When // empty where none fits
-	Apart    string  // "4 h apart"
-	Note     string
-	Chosen   bool
-}
+// The parts of "How far back", which customers are shown too.
+type (
+	RulerProps   = ruler.Props
+	NoticedForm  = ruler.Form
+	RulerTick    = ruler.Tick
+	RulerLane    = ruler.Lane
+	RulerMark    = ruler.Mark
+	RulerStretch = ruler.Stretch
+	RulerRow     = ruler.Row
+)
 
 // SlotState is how a slot of a rule stands.
 type SlotState string

@@ -3,6 +3,8 @@ package ruler
 import (
 	"strconv"
 	"strings"
+
+	"holdfast/web/ui"
 )
 
 // The measures of the ruler's drawing, in pixels from its top. Across it has
@@ -64,24 +66,6 @@ func (p Props) drawn() drawn {
 	return d
 }
 
-// percent writes a part of a thousand; what is off the ruler lies at its end.
-func percent(part int) string {
-	part = min(max(part, 0), 1000)
-	return strconv.Itoa(part/10) + "." + strconv.Itoa(part%10) + "%"
-}
-
-// anchor keeps a label at an end of the ruler within it.
-func anchor(part int) string {
-	switch {
-	case part < 20:
-		return "start"
-	case part > 980:
-		return "end"
-	default:
-		return "middle"
-	}
-}
-
 func (t Tick) anchor() string {
 	if t.At > 500 {
 		return "end"
@@ -96,8 +80,8 @@ func (t Tick) dx() string {
 	return "10"
 }
 
-func (s Stretch) width() string  { return percent(max(s.To-s.From, 2)) }
-func (s Stretch) middle() string { return percent((s.From + s.To) / 2) }
+func (s Stretch) width() string  { return ui.Percent(max(s.To-s.From, 2)) }
+func (s Stretch) middle() string { return ui.Percent((s.From + s.To) / 2) }
 
 // long says whether a gap is a whole stretch of sparse copies rather than a
 // hole between two: a line along it is calmer than a frame.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -83,4 +84,22 @@ func (s Scale) Ticks(oldest string) []Tick {
 	}
 	slices.SortFunc(ticks, func(a, b Tick) int { return cmp.Compare(b.At, a.At) })
 	return ticks
+}
+
+// Percent writes a part of a thousand; what is off the ruler lies at its end.
+func Percent(part int) string {
+	part = min(max(part, 0), 1000)
+	return strconv.Itoa(part/10) + "." + strconv.Itoa(part%10) + "%"
+}
+
+// Anchor keeps a label at an end of the ruler within it.
+func Anchor(part int) string {
+	switch {
+	case part < 20:
+		return "start"
+	case part > 980:
+		return "end"
+	default:
+		return "middle"
+	}
 }

@@ -14,8 +14,8 @@ import (
 
 	"holdfast/internal/app"
 	"holdfast/internal/errs"
+	"holdfast/internal/httpd/figure"
 	"holdfast/internal/httpd/mw"
-	"holdfast/internal/httpd/words"
 	"holdfast/web/dash"
 )
 
@@ -170,19 +170,11 @@ func (d *Door) errorPage(r *http.Request, code int, err error) templ.Component {
 	return dash.Error(p)
 }
 
-// sentence gives what a person is told of an error, as a finished sentence.
-func sentence(err error) string {
-	var e *errs.Error
-	switch {
-	case errors.As(err, &e) && e.Field != "":
-		return words.Stop(words.Capital(e.Field + ": " + e.Public))
-	case errors.As(err, &e):
-		return words.Stop(words.Capital(e.Public))
-	case errors.Is(err, context.DeadlineExceeded):
-		return "This took longer than we let it. Try again in a minute."
-	}
-	return "Something failed on our side. Try again; if it stays so, tell us."
-}
+// What a person is told of an error.
+var (
+	sentence  = figure.Sentence
+	problemOf = figure.Problem
+)
 
 func (d *Door) noPage(_ http.ResponseWriter, _ *http.Request) (templ.Component, error) {
 	return nil, errs.New(errs.NotFound, "There is no such page, or it belongs to somebody else.")

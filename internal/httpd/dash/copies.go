@@ -9,6 +9,7 @@ import (
 	"holdfast/internal/authz"
 	"holdfast/internal/backup"
 	"holdfast/internal/catalog"
+	"holdfast/internal/httpd/figure"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/id"
 	"holdfast/internal/policy"
@@ -82,7 +83,7 @@ func (s sitePage) copyRow(c *dbq.CopiesOfSiteRow, j *app.Judged) dash.CopyRow {
 	if j == nil {
 		return row
 	}
-	row.Tiers, row.Why, row.Keep = tiersOf(*j), s.whyKept(c.Kind, j), s.keep(c)
+	row.Tiers, row.Why, row.Keep = figure.Tiers(*j), s.whyKept(c.Kind, j), s.keep(c)
 	row.Acts = s.acts(c)
 	return row
 }

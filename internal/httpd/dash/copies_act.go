@@ -37,15 +37,6 @@ func refused(form string, r *http.Request, err error) refusal {
 	return x
 }
 
-// problemOf words what is wrong with a value, for the place beside its field.
-func problemOf(err error) string {
-	var e *errs.Error
-	if errors.As(err, &e) {
-		return words.Stop(words.Capital(e.Public))
-	}
-	return sentence(err)
-}
-
 // protect gives back what was typed into the form, if it is the refused one.
 func (x refusal) protect(form string, f *dash.ProtectForm) {
 	if x.form != form {

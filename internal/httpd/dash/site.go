@@ -3,7 +3,6 @@ package dash
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"holdfast/internal/backup"
 	"holdfast/internal/catalog"
 	"holdfast/internal/errs"
+	"holdfast/internal/httpd/figure"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/id"
 	"holdfast/internal/store/dbq"
@@ -149,21 +149,7 @@ func (d *Door) siteProps(ctx context.Context, p app.Person, ref, asked string) (
 		return dash.SiteProps{}, err
 	}
 	s := d.newSitePage(p, v, asked)
-	return s.props(), s.asked.wrong
-}
-
-// details is what a copy's row keeps beside its figures.
-type details struct {
-	Excluded []agentproto.Excluded `json:"excluded"`
-	Problems []agentproto.Problem  `json:"problems"`
-}
-
-func detailsOf(c *dbq.CopiesOfSiteRow) details {
-	var x details
-	if c != nil {
-		_ = json.Unmarshal(c.Details, &x) // what cannot be read is shown as not known
-	}
-	return x
+	return s.props(), s.asked.Wrong
 }
 
 // sitePage words one site.
@@ -180,7 +166,7 @@ type sitePage struct {
 	made   map[id.Run]*dbq.CopiesOfSiteRow
 
 	judged  map[string]*app.Judged // by the copy's id
-	asked   noticed
+	asked   figure.Noticed
 	refused refusal
 }
 
@@ -190,7 +176,7 @@ func (d *Door) newSitePage(p app.Person, v app.SiteView, asked string) sitePage 
 		usable: map[backup.Kind]*dbq.CopiesOfSiteRow{}, ended: map[backup.Kind]*dbq.Run{}, open: map[backup.Kind]*dbq.Run{},
 		made: map[id.Run]*dbq.CopiesOfSiteRow{}, judged: judgedOf(v.Keeping),
 	}
-	s.asked = readNoticed(asked, s.zone, v.Now)
+	s.asked = figure.ReadNoticed(asked, s.zone, v.Now)
 	for i := range v.Copies {
 		c := &v.Copies[i]
 		s.made[c.RunID] = c
@@ -219,8 +205,8 @@ func (s sitePage) props() dash.SiteProps {
 	if isStaff(s.person) || len(s.person.Tenants) > 1 {
 		p.Crumbs = append(p.Crumbs, ui.Crumb{Label: s.Site.TenantName, Href: dash.SitesPath + "?" + url.Values{"q": {s.Site.TenantName}}.Encode()})
 	}
-	if s.asked.typed != "" {
-		p.StreamPath += "?" + url.Values{"noticed": {s.asked.typed}}.Encode()
+	if s.asked.Typed != "" {
+		p.StreamPath += "?" + url.Values{"noticed": {s.asked.Typed}}.Encode()
 	}
 	p.State, p.Sentence = s.sentence(p.Problems)
 	s.promise(&p)
@@ -232,8 +218,8 @@ func (s sitePage) props() dash.SiteProps {
 		p.Runs = append(p.Runs, runRow(r, at, s.made[r.ID], s.now))
 	}
 	data := s.usable[backup.Data]
-	for _, x := range detailsOf(data).Excluded {
-		p.Excluded = append(p.Excluded, dash.ExcludedRow{Path: x.Path, Why: why(x.Path), Files: number(x.Files, "file", "files"), Bytes: size(x.Bytes)})
+	for _, x := range figure.DetailsOf(data).Excluded {
+		p.Excluded = append(p.Excluded, dash.ExcludedRow{Path: x.Path, Why: figure.WhyLeftOut(x.Path), Files: number(x.Files, "file", "files"), Bytes: size(x.Bytes)})
 	}
 	if data != nil {
 		p.ExcludedAs = "as of the data copy of " + words.Day(s.now, data.TakenAt, s.zone)

@@ -7,6 +7,7 @@ import (
 	"holdfast/internal/app"
 	"holdfast/internal/authz"
 	"holdfast/internal/backup"
+	"holdfast/internal/httpd/figure"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/id"
 	"holdfast/internal/policy"
@@ -18,7 +19,7 @@ import (
 // promise adds what the policy has to say about the site.
 func (s sitePage) promise(p *dash.SiteProps) {
 	self := sitePath(s.Site.ID)
-	p.Brakes, p.RPO, p.Kept, p.Calendar, p.Ruler, p.Bin = s.brakes(self), s.rpo(), s.keptProps(), s.calendarProps(), s.rulerProps(), s.bin()
+	p.Brakes, p.RPO, p.Kept, p.Calendar, p.Ruler, p.Bin = s.brakes(self), s.rpo(), s.keptProps(), s.calendarProps(), s.howFarBack(), s.bin()
 	p.Policy = s.policyCard(self)
 	p.Events = s.timeline()
 	if s.may(authz.StartBackup) {
@@ -165,4 +166,9 @@ func (s sitePage) owed(st policy.Standing) string {
 		parts = append(parts, words.Count(more)+" more")
 	}
 	return words.List(parts...)
+}
+
+// howFarBack answers how far back the site can go.
+func (s sitePage) howFarBack() *dash.RulerProps {
+	return figure.Past{SiteView: s.SiteView, At: s.now, Zone: s.zone, Asked: s.asked, Self: sitePath(s.Site.ID)}.Ruler()
 }

@@ -1,11 +1,11 @@
 package dash
 
 import (
-	"path"
 	"strings"
 
 	"holdfast/internal/backup"
 	"holdfast/internal/catalog"
+	"holdfast/internal/httpd/figure"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/store/dbq"
 	"holdfast/web/dash"
@@ -114,7 +114,7 @@ func (s sitePage) instead(kind backup.Kind) string {
 }
 
 func (s sitePage) incomplete(c dbq.CopiesOfSiteRow) dash.Problem {
-	found := detailsOf(&c).Problems
+	found := figure.DetailsOf(&c).Problems
 	p := dash.Problem{State: ui.Incomplete, Title: "The newest " + copyWord(c.Kind) + " lacks something", Detail: "The agent did not say what; look at the host's log."}
 	if len(found) == 0 {
 		return p
@@ -148,7 +148,7 @@ func (s sitePage) basis() string {
 
 // copyNote says in few words what a copy holds, or lacks.
 func copyNote(c dbq.CopiesOfSiteRow) string {
-	if n := int64(len(detailsOf(&c).Problems)); c.State == catalog.Incomplete && n > 0 {
+	if n := int64(len(figure.DetailsOf(&c).Problems)); c.State == catalog.Incomplete && n > 0 {
 		if c.Kind == backup.Database {
 			return words.Many(n, "part", "parts") + " could not be read"
 		}
@@ -184,13 +184,3 @@ func (s sitePage) factList() []ui.Fact {
 	add("Site id", s.Site.ID.String(), "", true)
 	return out
 }
-
-var reasons = map[string]string{
-	"cache": "Moodle makes it anew", "localcache": "Moodle makes it anew", "temp": "work in progress", "sessions": "who is signed in now",
-	"trashdir": "deleted in Moodle, kept for some days", "lock": "locks of running work", "logs": "logs", "upgradelogs": "logs of upgrades",
-	"backup": "the policy leaves it out; automated course backups may lie here", "private": "the policy leaves it out",
-	"muc": "Moodle makes it anew",
-}
-
-// why says why a folder is left out.
-func why(folder string) string { return reasons[path.Base(folder)] }
