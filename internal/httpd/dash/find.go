@@ -121,7 +121,7 @@ func foundOthers(f app.Found) (out []dash.FoundGroup) {
 		tenants = append(tenants, dash.FoundItem{Href: dash.SitesPath + "?" + url.Values{"q": {t.Name}}.Encode(), Label: t.Name, Note: t.Slug + ": its sites"})
 	}
 	for _, h := range f.Hosts {
-		hosts = append(hosts, dash.FoundItem{Href: hostHref(h.Name), Label: h.Name, Note: string(h.State)})
+		hosts = append(hosts, dash.FoundItem{Href: hostPath(h.ID), Label: h.Name, Note: string(h.State)})
 	}
 	for _, name := range f.Policies {
 		policies = append(policies, dash.FoundItem{Href: dash.PoliciesPath + "/" + url.PathEscape(name), Label: name})

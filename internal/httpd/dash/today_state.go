@@ -13,7 +13,7 @@ import (
 // storage is what is wrong where copies lie.
 func (t todayPage) storage() (out []weighed) {
 	for _, s := range t.Storage {
-		href := storageHref(s.Name)
+		href := destinationPath(s.DestinationID)
 		if full := t.filling(s); full != nil {
 			full.Href, full.Action, full.About = href, "Open storage", s.Name
 			out = append(out, weighed{*full, rankSoon, 0})
@@ -172,7 +172,3 @@ func onlyNew(risks []dash.Risk) bool {
 	}
 	return true
 }
-
-// hostHref and storageHref lead to the page of one.
-func hostHref(name string) string    { return dash.HostsPath + "/" + url.PathEscape(name) }
-func storageHref(name string) string { return dash.DestinationsPath + "/" + url.PathEscape(name) }

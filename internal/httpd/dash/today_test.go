@@ -2,6 +2,7 @@ package dash_test
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,11 @@ func TestToday_NamesWhatIsWrongWorstFirst(t *testing.T) {
 	got = b.get("/today")
 	h.wantAll(got, "A database copy of own.school.example is damaged", "own.school.example is late by 2 h", "is 97 % full", "under a legal hold", "under a tamper alarm",
 		"The clock went back by 2 h", `action="/today/clock-trust"`, "Nothing is planned since 1 h")
+	for _, way := range regexp.MustCompile(`<a class="btn" href="([^"]+)"`).FindAllStringSubmatch(got.body, -1) {
+		if to := b.get(strings.ReplaceAll(way[1], "&amp;", "&")); to.status != http.StatusOK {
+			t.Errorf("a way to a remedy, %s, answers %d", way[1], to.status)
+		}
+	}
 	if strings.Index(got.body, "is damaged") > strings.Index(got.body, "is late by") {
 		t.Error("what is late stands before what is damaged")
 	}
@@ -119,7 +125,7 @@ func TestToday_GroupsWhatHasOneCause(t *testing.T) {
 	h.hello()
 	h.exec(`UPDATE schedule SET overdue_at = now() - interval '2 hours', newest_good_at = now() - interval '1 day'`)
 	b := h.signIn("operator")
-	h.wantAll(b.get("/today"), "2 sites of host-a are late", "The host answers")
+	h.wantAll(b.get("/today"), "2 sites of host-a are late", "The host answers", `href="/hosts/`+h.host.ID.String()+`"`)
 	h.exec(`UPDATE host SET last_seen_at = now() - interval '26 minutes'`)
 	got := b.get("/today")
 	h.wantAll(got, "host-a has not answered for 26 min", "2 sites. 2 of them are late with a copy already.")

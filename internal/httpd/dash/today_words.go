@@ -115,7 +115,7 @@ func (t todayPage) damaged() (out []weighed) {
 			r.Href, r.Action, r.About = siteRef(g.SiteRef), "Open site", g.SiteName
 		} else {
 			r.Title = words.Many(g.Copies, "copy", "copies") + " of " + words.Many(g.Sites, "site", "sites") + " are damaged at " + g.DestinationName
-			r.Href, r.Action, r.About = storageHref(g.DestinationName), "Open storage", g.DestinationName
+			r.Href, r.Action, r.About = destinationPath(g.DestinationID), "Open storage", g.DestinationName
 			r.Detail += " The newest is of " + g.SiteName + "."
 		}
 		out = append(out, weighed{r, rankLost, g.Sites})
@@ -182,7 +182,7 @@ func (t todayPage) silent() (out []weighed) {
 		}}}
 	}
 	for _, h := range t.Silent {
-		r := dash.Risk{State: ui.Unreachable, Word: "silent", Href: hostHref(h.HostName), Action: "Open host", About: h.HostName}
+		r := dash.Risk{State: ui.Unreachable, Word: "silent", Href: hostPath(h.HostID), Action: "Open host", About: h.HostName}
 		if h.LastSeenAt == nil {
 			r.Title, r.Detail = h.HostName+" is enrolled and was never heard of", "See that its agent runs: systemctl status holdfast-agent."
 		} else {
@@ -224,7 +224,7 @@ func (t todayPage) late() (out []weighed) {
 		if silent[g.HostName] || len(t.Silent) > manySilent && t.quiet(g) {
 			continue // its own row says so
 		}
-		r := dash.Risk{State: ui.Late, Href: hostHref(g.HostName), Action: "Open host", About: g.HostName}
+		r := dash.Risk{State: ui.Late, Href: hostPath(g.HostID), Action: "Open host", About: g.HostName}
 		age := words.Span(t.now.Sub(g.OverdueAt))
 		if g.Sites == 1 {
 			r.Title = g.SiteName + " is late by " + age
