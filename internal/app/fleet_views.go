@@ -43,6 +43,13 @@ func (a *App) SavedViews(ctx context.Context, who authz.Actor) ([]dbq.SavedViews
 
 // SaveView keeps a view. Sharing one is for who may do that.
 func (a *App) SaveView(ctx context.Context, who authz.Actor, n NewView) (id.View, error) {
+	action := authz.ViewFleet
+	if n.Shared {
+		action = authz.ShareViews
+	}
+	if _, err := authz.Check(who, action, id.Tenant{}); err != nil {
+		return id.View{}, err
+	}
 	n.Name = strings.Join(strings.Fields(n.Name), " ")
 	switch {
 	case n.Name == "" || utf8.RuneCountInString(n.Name) > viewName:
@@ -56,10 +63,6 @@ func (a *App) SaveView(ctx context.Context, who authz.Actor, n NewView) (id.View
 	}
 	values.Del("after")
 	values.Del("before")
-	action := authz.ViewFleet
-	if n.Shared {
-		action = authz.ShareViews
-	}
 	made := id.New[id.View]()
 	err = a.do(ctx, who, action, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
 		if who.Account.IsZero() {

@@ -38,10 +38,10 @@ func TestFleet_SaysWhatIsAtRisk(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	staff, customer := h.signIn("auditor"), h.signIn(stranger)
-	says(t, staff.get("/sites"), "Of 2 sites, 2 lack a good copy of a kind.", "All 2", "No copy yet 2", "Late 0", "host-a")
+	says(t, staff.get("/sites"), "2 lack a good copy of a kind.", "All 2", "No copy yet 2", "Late 0", "host-a")
 	h.fill()
 	got := staff.get("/sites")
-	says(t, got, "Of 2 sites, 1 fails", "Moodle 4.5.6+", "2 h 10 min ago", "incomplete", "outside the allowed roots.")
+	says(t, got, "1 fails, 1 has an incomplete copy and 2 lack a good copy of a kind", "Moodle 4.5.6+", "incomplete", "outside the allowed roots.")
 	if body := text(got); strings.Index(body, "other.school.example/moodle") > strings.Index(body, "own.school.example") {
 		t.Error("the worst does not stand first")
 	}
