@@ -142,6 +142,7 @@ func soundKeys(by FleetOrder, keys []string) bool {
 		return number(keys[0], 64)
 	case store.ByDatabase, store.ByData:
 		return moment(keys[0])
+	case store.ByName, store.ByTenant, store.ByHost:
 	}
 	for _, s := range keys[:last] {
 		if len(s) > 1000 || !utf8.ValidString(s) || strings.ContainsRune(s, 0) {

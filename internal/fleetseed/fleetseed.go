@@ -100,8 +100,10 @@ func frugal() policy.Policy {
 	p := policy.Default()
 	p.Name = "frugal-example"
 	p.Rules = []policy.Rule{
-		{Kind: backup.Database, Tier: policy.Daily, Keep: 7}, {Kind: backup.Database, Tier: policy.Monthly, Keep: 12, Schedule: policy.Schedule{Days: []int{1}}},
-		{Kind: backup.Data, Tier: policy.Daily, Keep: 7}, {Kind: backup.Data, Tier: policy.Monthly, Keep: 3, Schedule: policy.Schedule{Days: []int{1}}},
+		{Kind: backup.Database, Tier: policy.Daily, Keep: 7},
+		{Kind: backup.Database, Tier: policy.Monthly, Keep: 12, Schedule: policy.Schedule{Days: []int{1}}},
+		{Kind: backup.Data, Tier: policy.Daily, Keep: 7},
+		{Kind: backup.Data, Tier: policy.Monthly, Keep: 3, Schedule: policy.Schedule{Days: []int{1}}},
 	}
 	return p
 }

@@ -145,11 +145,11 @@ func (d *Door) fleetRows(ctx context.Context, p app.Person, of []id.Tenant, n na
 
 // ranked is a site's row with its place among the others.
 type ranked struct {
-	row     dash.SiteRow
-	id      string
-	rank    int // 0 is the worst
-	whole   bool
-	newest  time.Time
+	row    dash.SiteRow
+	id     string
+	rank   int // 0 is the worst
+	whole  bool
+	newest time.Time
 }
 
 var ranks = map[ui.State]int{ui.Failed: 0, ui.Unreachable: 1, ui.Late: 2, ui.Incomplete: 3, ui.None: 4, ui.Good: 5}
