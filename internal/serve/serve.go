@@ -165,7 +165,7 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 		BaseContext: func(net.Listener) context.Context { return work }, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 	s.web = &http.Server{
-		Handler: besideAPI(api.New(api.Config{App: s.App, Logger: c.Logger, Clock: clock.System{}}), pages),
+		Handler:           besideAPI(api.New(api.Config{App: s.App, Logger: c.Logger, Clock: clock.System{}}), pages),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BaseContext: func(net.Listener) context.Context { return work },
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}

@@ -124,7 +124,8 @@ func siteFull() SiteProps {
 		},
 		Lacks: "Automated course backups may lie in moodledata/backup, which the policy leaves out. If yours do, let Moodle keep them in another folder, or ask us to include it.",
 		Promise: []PromiseRow{
-			{"Database", "daily", "Every day at 00:00", "the newest 7"}, {"Database", "weekly", "Every Friday at 00:00", "the newest 5"},
+			{"Database", "daily", "Every day at 00:00", "the newest 7"},
+			{"Database", "weekly", "Every Friday at 00:00", "the newest 5"},
 			{"Files", "hourly", "Every day at 00:00, 04:00, 08:00, 12:00, 16:00 and 20:00", "the newest 6"},
 		},
 		PolicyName: "published",

@@ -86,7 +86,7 @@ func TestFlow_ACustomerKeepsACopyOnAPhoneAndSeesItCome(t *testing.T) {
 		shoot(t, ctx, what)
 	}
 	says := func(words string) chromedp.Action[chromedp.Void] {
-		return chromedp.Poll[chromedp.Void](`document.body.innerText.includes("` + words + `")`)
+		return chromedp.Poll[chromedp.Void](`document.body?.innerText.includes("` + words + `")`)
 	}
 	do("1-sign-in", chromedp.Navigate(h.web.URL+"/"), chromedp.WaitVisible(chromedp.CSS("#email")), says(hoster))
 	do("2-my-site", chromedp.Evaluate[chromedp.Void](`document.querySelector("#email").focus()`), chromedp.KeyEvent("member@school.example"),
@@ -101,7 +101,7 @@ func TestFlow_ACustomerKeepsACopyOnAPhoneAndSeesItCome(t *testing.T) {
 			h.beat(l, agentproto.Progress{Phase: "storing", DoneFiles: 311204, TotalFiles: 412331, DoneBytes: 3, TotalBytes: 4})
 			h.bell.ring()
 			do([]string{"5-first-moves", "6-second-moves"}[n], chromedp.Poll[chromedp.Void](`document.querySelector(".coming progress")?.value === 75`))
-			h.complete(l, agentproto.OutcomeGood, 0)
+			h.complete(l, agentproto.OutcomeGood)
 			h.bell.ring()
 		}
 	}

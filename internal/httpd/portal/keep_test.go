@@ -52,7 +52,7 @@ func TestKeep_FollowsACopyUntilItIsThere(t *testing.T) {
 		}
 		h.beat(l[0], agentproto.Progress{Phase: "storing", DoneFiles: 3, TotalFiles: 4, DoneBytes: 3, TotalBytes: 4})
 		says(t, b.get(path), "3 of 4 files", "is being taken", "wait with your change")
-		h.complete(l[0], agentproto.OutcomeGood, 0)
+		h.complete(l[0], agentproto.OutcomeGood)
 		if n == 0 {
 			says(t, b.get(path), "there since", "wait with your change")
 		}
@@ -82,7 +82,7 @@ func TestKeep_SaysWhenItCouldNotBeTaken(t *testing.T) {
 	b, path := h.signIn("admin"), "/portal/sites/"+h.site.String()
 	b.post(path + "/protection")
 	for _, l := range h.lease() {
-		h.complete(l, agentproto.OutcomeRefused, 0)
+		h.complete(l, agentproto.OutcomeRefused)
 	}
 	got := b.get(path)
 	says(t, got, "wait with your change", "could not be taken", "Nothing on your site changed. Our staff see it too.")
