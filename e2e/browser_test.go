@@ -127,9 +127,15 @@ func startBrowser(t *testing.T) context.Context {
 // is worse than a note is kept.
 func openPage(t *testing.T, parent context.Context, who string) *page {
 	t.Helper()
+	return openPageFor(t, parent, who, 3*time.Minute)
+}
+
+// openPageFor is openPage for as long as life.
+func openPageFor(t *testing.T, parent context.Context, who string, life time.Duration) *page {
+	t.Helper()
 	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	ctx, stop := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, life)
 	t.Cleanup(stop)
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1440, 900)); err != nil {
 		t.Fatalf("open a window: %v", err)

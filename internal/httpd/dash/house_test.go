@@ -223,7 +223,7 @@ func (h *house) complete(l agentproto.Lease, outcome, sentence string, c *agentp
 }
 
 // fill completes the first runs: a good database copy and an incomplete data
-// copy of own, and a refused run of other.
+// copy of own, and a refused run of other, 2 h 10 min ago.
 func (h *house) fill() {
 	h.t.Helper()
 	facts := agentproto.Facts{Layout: "classic", Release: "4.5.6+ (Build: 20260918)", DBType: "mariadb", ServerVersion: "10.11.14-MariaDB", DataRoot: "/srv/data", ReadBy: "php", Prefix: "mdl_", Warnings: []string{hostile}}
@@ -231,7 +231,7 @@ func (h *house) fill() {
 	for range 2 { // a site's second run waits for its first
 		for _, l := range h.lease() {
 			c := &agentproto.Copy{
-				Snapshot: "s", Manifest: json.RawMessage(`{}`), TakenAt: h.clock.Now().Add(-130 * time.Minute), Seconds: 41, Files: 412331,
+				Snapshot: "s", Manifest: json.RawMessage(`{}`), TakenAt: h.clock.Now(), Seconds: 41, Files: 412331,
 				Bytes: 44_238_912_311, StoredBytes: 41_230_000, Facts: facts, Excluded: []agentproto.Excluded{{Path: "moodledata/cache", Files: 18402, Bytes: 212_000_000}},
 			}
 			switch {
@@ -250,6 +250,8 @@ func (h *house) fill() {
 	if len(done) != 4 {
 		h.t.Fatalf("%d of 4 first runs were leased", len(done))
 	}
+	h.exec(`UPDATE copy SET taken_at = taken_at - interval '130 minutes', started_at = started_at - interval '130 minutes'`)
+	h.exec(`UPDATE schedule SET newest_good_at = newest_good_at - interval '130 minutes'`)
 }
 
 // openRun gives an open run of own, asking for one if there is none.

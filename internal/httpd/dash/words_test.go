@@ -97,6 +97,7 @@ func TestRuns_SayHowFarTheyAreAndWhoIsSilent(t *testing.T) {
 	says(t, b.get("/runs"), "2 runs", " move ", "311,204 of 412,331 files", "75 %", "walking the folders", "so far", "on host-a")
 	h.clock.Add(26 * time.Minute)
 	says(t, b.get("/runs"), "2 runs are out of reach: the host does not answer.", "Host-a has not answered for 2")
-	says(t, b.get("/hosts"), "The one host, host-a , is silent; nothing is lost yet.", "this control plane is 1.0.0", "2 of 4", "silent")
+	h.exec(`UPDATE host SET last_seen_at = now() - interval '27 minutes'`)
+	says(t, b.get("/hosts"), "The one host, host-a , is silent", "older than this control plane, which is 1.0.0", "2 of 4")
 	says(t, b.get("/queue"), "ready for a worker; nothing failed.", "dispatch_run", "available")
 }
