@@ -125,6 +125,8 @@ func (t teller) toldOfCopy(verb string, h happening) (text, note string) {
 		return "A copy was taken back from the bin, and is protected until " + t.date(h.Until) + ".", h.Why
 	case "copy.deleting":
 		return "A copy is being deleted from storage: its day in the bin is over.", ""
+	case "copy.deletion_stopped":
+		return "A copy's deletion stands still, for something keeps it again; it is asked anew every hour.", ""
 	case "copy.deleted":
 		return copyOf(h.Kind) + " was deleted from storage.", ""
 	case "copy.damaged":
