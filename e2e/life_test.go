@@ -39,9 +39,9 @@ func TestOneControlPlane(t *testing.T) { //nolint:paralleltest // it measures an
 	part("CancelEndsIt", func(t *testing.T) { cancelEndsIt(t, r, learn) })
 	part("DumpShowsNothingOnMariaDB", func(t *testing.T) { dumpShowsNothing(t, r, learn) })
 	part("DumpShowsNothingOnPostgreSQL", func(t *testing.T) { dumpShowsNothing(t, r, campus) })
-	part("FollowsThePolicy", func(t *testing.T) { followsThePolicy(t, r, learn) })
 	part("RevokedAgentEnds", func(t *testing.T) { revokedAgentEnds(t, r, hillcrest) })
 	part("NoHalfCopies", func(t *testing.T) { r.noHalfCopies(t) })
+	part("FollowsThePolicy", func(t *testing.T) { followsThePolicy(t, r, learn) })
 	part("NothingWasSeen", func(t *testing.T) { nothingWasSeen(t, r) })
 	part("StopsWhole", func(t *testing.T) { stopsWhole(t, r) })
 }

@@ -318,11 +318,12 @@ func TestStart_WorksForAPlainUser(t *testing.T) {
 		as = &syscall.Credential{Uid: 65534, Gid: 65534}
 	}
 	binary := filepath.Join(dir, "owner")
-	raw, err := os.ReadFile(os.Args[0])
-	if err != nil {
-		t.Fatal(err)
+	// By another process: a file that we wrote ourselves may still be open in a
+	// child that a parallel test forked just then, and is "busy" to whoever runs it.
+	if said, err := exec.CommandContext(t.Context(), "cp", os.Args[0], binary).CombinedOutput(); err != nil { //nolint:gosec // to be run by another user
+		t.Fatalf("%v: %s", err, said)
 	}
-	if err := os.WriteFile(binary, raw, 0o755); err != nil { //nolint:gosec // to be run by another user
+	if err := os.Chmod(binary, 0o755); err != nil { //nolint:gosec // the same
 		t.Fatal(err)
 	}
 	state := filepath.Join(dir, "state")
