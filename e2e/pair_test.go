@@ -71,6 +71,7 @@ func TestPair(t *testing.T) { //nolint:paralleltest // it kills processes of the
 		}
 	})
 	r.say(t, "tenant", "add", "Riverside Academy", "--slug", "riverside")
+	r.addQuietPolicy(t)
 	h := r.addHost(t, "host-a", r.door, door2)
 	s := r.build(t, spec{name: "pair.riverside.example", host: h.name, layout: moodle.LayoutClassic, flavour: sitedb.MariaDB, seed: 9})
 	r.register(t, s, h.name)
