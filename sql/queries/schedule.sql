@@ -87,9 +87,6 @@ UPDATE copy SET legal_hold = $3 WHERE tenant_id = $1 AND id = $2 AND state IN ('
 -- name: HoldSite :execrows
 UPDATE site SET legal_hold = $3 WHERE tenant_id = $1 AND id = $2;
 
--- name: SetTamperAlarm :execrows
-UPDATE site SET tamper_alarm = $3 WHERE tenant_id = $1 AND id = $2;
-
 -- name: SetSiteState :execrows
 UPDATE site SET state = sqlc.arg(to_state) WHERE tenant_id = $1 AND id = $2 AND state = sqlc.arg(from_state);
 
@@ -151,9 +148,6 @@ SELECT c.tenant_id, c.id, c.repository_id FROM copy c WHERE c.state = 'deleting'
   AND NOT EXISTS (SELECT 1 FROM keeper_task k WHERE k.tenant_id = c.tenant_id AND k.copy_id = c.id AND k.kind = 'delete_copy'
     AND (k.state IN ('queued', 'running') OR k.finished_at > sqlc.arg(since)::timestamptz))
 ORDER BY c.tenant_id, c.site_id LIMIT 200; -- in the index's order: else all copies are read for a few
-
--- name: FirstMaintenance :execrows
-UPDATE repository SET maintain_at = $3 WHERE tenant_id = $1 AND id = $2 AND maintain_at IS NULL;
 
 -- name: CountCopyUses :one
 SELECT count(*) FROM copy_use WHERE tenant_id = $1 AND copy_id = $2 AND expires_at > sqlc.arg(now)::timestamptz;

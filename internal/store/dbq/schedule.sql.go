@@ -218,6 +218,7 @@ func (q *Queries) CopiesToJudge(ctx context.Context, arg CopiesToJudgeParams) ([
 }
 
 const countCopyUses = `-- name: CountCopyUses :one
+
 SELECT count(*) FROM copy_use WHERE tenant_id = $1 AND copy_id = $2 AND expires_at > $3::timestamptz
 `
 
@@ -227,6 +228,7 @@ type CountCopyUsesParams struct {
 	Now      time.Time
 }
 
+// in the index's order: else all copies are read for a few
 func (q *Queries) CountCopyUses(ctx context.Context, arg CountCopyUsesParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countCopyUses, arg.TenantID, arg.CopyID, arg.Now)
 	var count int64
@@ -309,26 +311,6 @@ type EndCopyUseParams struct {
 
 func (q *Queries) EndCopyUse(ctx context.Context, arg EndCopyUseParams) (int64, error) {
 	result, err := q.db.Exec(ctx, endCopyUse, arg.TenantID, arg.ID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const firstMaintenance = `-- name: FirstMaintenance :execrows
-
-UPDATE repository SET maintain_at = $3 WHERE tenant_id = $1 AND id = $2 AND maintain_at IS NULL
-`
-
-type FirstMaintenanceParams struct {
-	TenantID   id.Tenant
-	ID         id.Repository
-	MaintainAt *time.Time
-}
-
-// in the index's order: else all copies are read for a few
-func (q *Queries) FirstMaintenance(ctx context.Context, arg FirstMaintenanceParams) (int64, error) {
-	result, err := q.db.Exec(ctx, firstMaintenance, arg.TenantID, arg.ID, arg.MaintainAt)
 	if err != nil {
 		return 0, err
 	}
@@ -1264,24 +1246,6 @@ func (q *Queries) SetSiteState(ctx context.Context, arg SetSiteStateParams) (int
 		arg.ToState,
 		arg.FromState,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const setTamperAlarm = `-- name: SetTamperAlarm :execrows
-UPDATE site SET tamper_alarm = $3 WHERE tenant_id = $1 AND id = $2
-`
-
-type SetTamperAlarmParams struct {
-	TenantID    id.Tenant
-	ID          id.Site
-	TamperAlarm string
-}
-
-func (q *Queries) SetTamperAlarm(ctx context.Context, arg SetTamperAlarmParams) (int64, error) {
-	result, err := q.db.Exec(ctx, setTamperAlarm, arg.TenantID, arg.ID, arg.TamperAlarm)
 	if err != nil {
 		return 0, err
 	}
