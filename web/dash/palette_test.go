@@ -104,6 +104,30 @@ func TestPalette_IsWalkedByKeyboardAlone(t *testing.T) {
 	}
 }
 
+// TestPalette_OpenedAgainAtOnceAsksAnew closes and opens the palette in one
+// breath. The browser tells of the closing only afterwards, which must not take
+// away what was asked since.
+func TestPalette_OpenedAgainAtOnceAsksAnew(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	srv := finding(t, release)
+	t.Cleanup(func() { close(release) })
+	ctx, _ := tab(t, browser(t))
+	if err := chromedp.Do(ctx, chromedp.Navigate(srv.URL+"/start"), chromedp.Click(chromedp.CSS("[data-find]")), chromedp.Poll[chromedp.Void](paletteOpen),
+		chromedp.KeyEvent("school"), chromedp.Poll[chromedp.Void](`document.querySelector("#palette-list").dataset.of === "school"`),
+		chromedp.KeyEvent(kb.ArrowDown), chromedp.Poll[chromedp.Void](chosenText+`.includes("verylong")`),
+		chromedp.Evaluate[chromedp.Void](`{
+			const press = (at, key, ctrlKey) => at.dispatchEvent(new KeyboardEvent("keydown", {key, ctrlKey, bubbles: true, cancelable: true}));
+			document.querySelector("#palette").addEventListener("close", () => { window.told = true; });
+			press(document.querySelector("#palette-q"), "Escape", false);
+			press(document, "k", true);
+		}`),
+		chromedp.Poll[chromedp.Void](`window.told && `+paletteOpen+` && document.activeElement.id === "palette-q"`),
+		chromedp.Poll[chromedp.Void](chosenText+`.includes("a.school.example")`)); err != nil {
+		t.Fatalf("the palette does not ask anew: %v", err)
+	}
+}
+
 // TestPalette_DropsStaleAnswersAndSaysWhenNoneCame asks for something slow, and
 // types on: the late answer is not shown. A failure is said, and a session that
 // ended leads to sign in.

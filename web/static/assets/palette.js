@@ -33,6 +33,7 @@
     field.addEventListener("keydown", key);
     dialog.addEventListener("click", (e) => { if (e.target === dialog) dialog.close(); });
     dialog.addEventListener("close", () => {
+      if (dialog.open) return; // told late: it is open again, and what it asks now stands
       clearTimeout(timer);
       if (asking) asking.abort();
       if (back && back.isConnected) back.focus();
