@@ -23,6 +23,7 @@ type People struct {
 	Mailer  Mailer // nil where no mail is set up
 	URL     string // how people reach the pages, like https://backup.hoster.example
 	Product string // who mails and authenticators say this is
+	Hoster  string // whose pages customers see until it is set; "" for Product
 }
 
 // UsePeople sets how people are treated. It is called before anything is

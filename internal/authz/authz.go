@@ -14,31 +14,34 @@ type Action string
 
 // The actions of this build.
 const (
-	ViewFleet    Action = "fleet.view"
-	ShareViews   Action = "fleet.share"
-	ViewSite     Action = "site.view"
-	ViewRuns     Action = "run.view"
-	StartBackup  Action = "backup.start"
-	CancelRun    Action = "run.cancel"
-	ViewHosts    Action = "host.view"
-	ManageHosts  Action = "host.manage"
-	ManageSites  Action = "site.manage"
-	ViewTenants  Action = "tenant.view"
-	ManageTenant Action = "tenant.manage"
-	ViewPeople   Action = "people.view"
-	InvitePeople Action = "people.invite"
-	ManagePeople Action = "account.manage"
-	ViewQueue    Action = "queue.view"
-	ViewVault    Action = "destination.view"
-	ManageVault  Action = "destination.manage"
-	RestoreCopy  Action = "copy.restore"
-	ProtectCopy  Action = "copy.protect"
-	KeepCopy     Action = "copy.keep"
-	HoldCopies   Action = "copy.hold"
-	ViewPolicies Action = "policy.view"
-	EditPolicies Action = "policy.edit"
-	ManageTokens Action = "token.manage"
-	ViewAudit    Action = "audit.view"
+	ViewFleet      Action = "fleet.view"
+	ShareViews     Action = "fleet.share"
+	ViewSite       Action = "site.view"
+	ViewRuns       Action = "run.view"
+	StartBackup    Action = "backup.start"
+	CancelRun      Action = "run.cancel"
+	ViewHosts      Action = "host.view"
+	ManageHosts    Action = "host.manage"
+	ManageSites    Action = "site.manage"
+	ViewTenants    Action = "tenant.view"
+	ManageTenant   Action = "tenant.manage"
+	ViewPeople     Action = "people.view"
+	InvitePeople   Action = "people.invite"
+	ManagePeople   Action = "account.manage"
+	ViewQueue      Action = "queue.view"
+	ViewVault      Action = "destination.view"
+	ManageVault    Action = "destination.manage"
+	RestoreCopy    Action = "copy.restore"
+	ProtectCopy    Action = "copy.protect"
+	KeepCopy       Action = "copy.keep"
+	HoldCopies     Action = "copy.hold"
+	ViewPolicies   Action = "policy.view"
+	EditPolicies   Action = "policy.edit"
+	ManageTokens   Action = "token.manage"
+	ViewAudit      Action = "audit.view"
+	ManageQueue    Action = "queue.manage"
+	ViewSettings   Action = "settings.view"
+	ChangeSettings Action = "settings.change"
 )
 
 // Actions are all actions, in a stable order.
@@ -47,6 +50,7 @@ func Actions() []Action {
 		ViewFleet, ShareViews, ViewSite, ViewRuns, StartBackup, CancelRun, ViewHosts, ManageHosts, ManageSites,
 		ViewTenants, ManageTenant, ViewPeople, InvitePeople, ManagePeople, ViewQueue, ViewVault, ManageVault, RestoreCopy,
 		ProtectCopy, KeepCopy, HoldCopies, ViewPolicies, EditPolicies, ManageTokens, ViewAudit,
+		ManageQueue, ViewSettings, ChangeSettings,
 	}
 }
 
@@ -131,60 +135,66 @@ var (
 
 // table is who may do what; what it omits is refused.
 var table = map[Action]allowed{
-	ViewFleet:    {staff: allStaff, member: allMembers},
-	ShareViews:   {staff: operating},
-	ViewSite:     {staff: allStaff, member: allMembers},
-	ViewRuns:     {staff: allStaff, member: allMembers},
-	StartBackup:  {staff: helping, member: []tenant.Role{tenant.Admin, tenant.Member}},
-	CancelRun:    {staff: helping},
-	ViewHosts:    {staff: allStaff},
-	ManageHosts:  {staff: operating},
-	ManageSites:  {staff: operating},
-	ViewTenants:  {staff: allStaff},
-	ManageTenant: {staff: operating},
-	ViewPeople:   {staff: allStaff, member: []tenant.Role{tenant.Admin}},
-	InvitePeople: {staff: helping, member: []tenant.Role{tenant.Admin}},
-	ManagePeople: {staff: []tenant.StaffRole{tenant.Owner}},
-	ViewQueue:    {staff: allStaff},
-	ViewVault:    {staff: allStaff},
-	ManageVault:  {staff: operating},
-	RestoreCopy:  {staff: operating},
-	ProtectCopy:  {staff: helping, member: []tenant.Role{tenant.Admin, tenant.Member}},
-	KeepCopy:     {staff: helping},
-	HoldCopies:   {staff: operating},
-	ViewPolicies: {staff: allStaff},
-	EditPolicies: {staff: operating},
-	ManageTokens: {staff: []tenant.StaffRole{tenant.Owner}},
-	ViewAudit:    {staff: allStaff, member: []tenant.Role{tenant.Admin}},
+	ViewFleet:      {staff: allStaff, member: allMembers},
+	ShareViews:     {staff: operating},
+	ViewSite:       {staff: allStaff, member: allMembers},
+	ViewRuns:       {staff: allStaff, member: allMembers},
+	StartBackup:    {staff: helping, member: []tenant.Role{tenant.Admin, tenant.Member}},
+	CancelRun:      {staff: helping},
+	ViewHosts:      {staff: allStaff},
+	ManageHosts:    {staff: operating},
+	ManageSites:    {staff: operating},
+	ViewTenants:    {staff: allStaff},
+	ManageTenant:   {staff: operating},
+	ViewPeople:     {staff: allStaff, member: []tenant.Role{tenant.Admin}},
+	InvitePeople:   {staff: helping, member: []tenant.Role{tenant.Admin}},
+	ManagePeople:   {staff: []tenant.StaffRole{tenant.Owner}},
+	ViewQueue:      {staff: allStaff},
+	ViewVault:      {staff: allStaff},
+	ManageVault:    {staff: operating},
+	RestoreCopy:    {staff: operating},
+	ProtectCopy:    {staff: helping, member: []tenant.Role{tenant.Admin, tenant.Member}},
+	KeepCopy:       {staff: helping},
+	HoldCopies:     {staff: operating},
+	ViewPolicies:   {staff: allStaff},
+	EditPolicies:   {staff: operating},
+	ManageTokens:   {staff: []tenant.StaffRole{tenant.Owner}},
+	ViewAudit:      {staff: allStaff, member: []tenant.Role{tenant.Admin}},
+	ManageQueue:    {staff: operating},
+	ViewSettings:   {staff: allStaff},
+	ChangeSettings: {staff: []tenant.StaffRole{tenant.Owner}},
 }
 
 // says is what each action is, in words, for the printed table.
 var says = map[Action]string{
-	ViewFleet:    "see the list of sites",
-	ShareViews:   "share a view of the list of sites with all staff, and delete shared ones",
-	ViewSite:     "see a site, its copies and its events",
-	ViewRuns:     "see runs",
-	StartBackup:  "start a backup now",
-	CancelRun:    "cancel a run",
-	ViewHosts:    "see hosts",
-	ManageHosts:  "add, enrol and revoke hosts",
-	ManageSites:  "add and move sites",
-	ViewTenants:  "see the customer organisations",
-	ManageTenant: "add and change customer organisations",
-	ViewPeople:   "see who may sign in",
-	InvitePeople: "invite people into a customer organisation, and remove them",
-	ManagePeople: "invite staff, change roles, disable accounts, reset factors",
-	ViewQueue:    "see the queue",
-	ViewVault:    "see the destinations, what they hold and when they are full",
-	ManageVault:  "add and change destinations",
-	RestoreCopy:  "fetch and restore a copy",
-	ProtectCopy:  "protect a copy for some days",
-	KeepCopy:     "pin a copy, end a protection, take a copy back from the bin",
-	HoldCopies:   "put a legal hold on copies, and lift it",
-	ViewPolicies: "see the backup policies",
-	EditPolicies: "edit policies and assign them to sites",
-	ManageTokens: "make, list and revoke tokens of the API",
-	ViewAudit:    "see who did what, when and from where",
+	ViewFleet:      "see the list of sites",
+	ShareViews:     "share a view of the list of sites with all staff, and delete shared ones",
+	ViewSite:       "see a site, its copies and its events",
+	ViewRuns:       "see runs",
+	StartBackup:    "start a backup now",
+	CancelRun:      "cancel a run",
+	ViewHosts:      "see hosts",
+	ManageHosts:    "add, enrol and revoke hosts",
+	ManageSites:    "add and move sites",
+	ViewTenants:    "see the customer organisations",
+	ManageTenant:   "add and change customer organisations",
+	ViewPeople:     "see who may sign in",
+	InvitePeople:   "invite people into a customer organisation, and remove them",
+	ManagePeople:   "invite staff, change roles, disable accounts, reset factors",
+	ViewQueue:      "see the queue",
+	ViewVault:      "see the destinations, what they hold and when they are full",
+	ManageVault:    "add and change destinations",
+	RestoreCopy:    "fetch and restore a copy",
+	ProtectCopy:    "protect a copy for some days",
+	KeepCopy:       "pin a copy, end a protection, take a copy back from the bin",
+	HoldCopies:     "put a legal hold on copies, and lift it",
+	ViewPolicies:   "see the backup policies",
+	EditPolicies:   "edit policies and assign them to sites",
+	ManageTokens:   "make, list and revoke tokens of the API",
+	ViewAudit:      "see who did what, when and from where",
+	ManageQueue:    "try a job of the queue again, or cancel it",
+	ViewSettings:   "see what is set for the whole installation",
+	ChangeSettings: "change what is set for the whole installation",
 }
 
 // Says tells in a few words what the action is.

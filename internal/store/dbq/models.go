@@ -1273,6 +1273,23 @@ type Schedule struct {
 	Bytes         int64
 }
 
+type Setting struct {
+	One               bool
+	Version           int32
+	HosterName        string
+	SupportEmail      string
+	StaffSecondFactor bool
+	SessionHours      int32
+	BusinessHours     json.RawMessage
+	BusinessZone      string
+	SecondApproval    bool
+	ReminderDays      int32
+	AutoCloseDays     int32
+	Language          string
+	ChangedBy         string
+	ChangedAt         time.Time
+}
+
 type Site struct {
 	TenantID      id.Tenant
 	ID            id.Site
