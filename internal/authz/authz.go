@@ -42,6 +42,20 @@ const (
 	ManageQueue    Action = "queue.manage"
 	ViewSettings   Action = "settings.view"
 	ChangeSettings Action = "settings.change"
+	ViewRestores   Action = "restore.view"
+	StartRestore   Action = "restore.start"
+	ApproveRestore Action = "restore.approve"
+	ConfirmRestore Action = "restore.confirm"
+	AcceptRestore  Action = "restore.accept"
+	ViewTickets    Action = "ticket.view"
+	OpenTickets    Action = "ticket.open"
+	WorkTickets    Action = "ticket.work"
+	GrantAccess    Action = "access.grant"
+	ViewBilling    Action = "billing.view"
+	PayFee         Action = "fee.pay"
+	WaiveFee       Action = "fee.waive"
+	RefundFee      Action = "fee.refund"
+	OfflineFee     Action = "fee.offline"
 )
 
 // Actions are all actions, in a stable order.
@@ -51,6 +65,8 @@ func Actions() []Action {
 		ViewTenants, ManageTenant, ViewPeople, InvitePeople, ManagePeople, ViewQueue, ViewVault, ManageVault, RestoreCopy,
 		ProtectCopy, KeepCopy, HoldCopies, ViewPolicies, EditPolicies, ManageTokens, ViewAudit,
 		ManageQueue, ViewSettings, ChangeSettings,
+		ViewRestores, StartRestore, ApproveRestore, ConfirmRestore, AcceptRestore, ViewTickets, OpenTickets, WorkTickets, GrantAccess,
+		ViewBilling, PayFee, WaiveFee, RefundFee, OfflineFee,
 	}
 }
 
@@ -130,6 +146,7 @@ var (
 	allStaff   = tenant.StaffRoles()
 	operating  = []tenant.StaffRole{tenant.Owner, tenant.Operator}
 	helping    = []tenant.StaffRole{tenant.Owner, tenant.Operator, tenant.Support}
+	collecting = []tenant.StaffRole{tenant.Owner, tenant.Billing}
 	allMembers = tenant.Roles()
 )
 
@@ -163,6 +180,20 @@ var table = map[Action]allowed{
 	ManageQueue:    {staff: operating},
 	ViewSettings:   {staff: allStaff},
 	ChangeSettings: {staff: []tenant.StaffRole{tenant.Owner}},
+	ViewRestores:   {staff: allStaff, member: allMembers},
+	StartRestore:   {staff: operating},
+	ApproveRestore: {staff: operating},
+	ConfirmRestore: {staff: []tenant.StaffRole{tenant.Owner}, member: []tenant.Role{tenant.Admin}},
+	AcceptRestore:  {staff: operating, member: []tenant.Role{tenant.Admin, tenant.Member}},
+	ViewTickets:    {staff: allStaff, member: allMembers},
+	OpenTickets:    {staff: helping, member: []tenant.Role{tenant.Admin, tenant.Member}},
+	WorkTickets:    {staff: helping},
+	GrantAccess:    {staff: []tenant.StaffRole{tenant.Owner}, member: []tenant.Role{tenant.Admin}},
+	ViewBilling:    {staff: allStaff, member: []tenant.Role{tenant.Admin, tenant.Member}},
+	PayFee:         {staff: collecting, member: []tenant.Role{tenant.Admin, tenant.Member}},
+	WaiveFee:       {staff: collecting},
+	RefundFee:      {staff: collecting},
+	OfflineFee:     {staff: collecting},
 }
 
 // says is what each action is, in words, for the printed table.
@@ -195,6 +226,20 @@ var says = map[Action]string{
 	ManageQueue:    "try a job of the queue again, or cancel it",
 	ViewSettings:   "see what is set for the whole installation",
 	ChangeSettings: "change what is set for the whole installation",
+	ViewRestores:   "see restores",
+	StartRestore:   "start, cancel and undo a restore in place",
+	ApproveRestore: "approve a restore that a ticket asks for",
+	ConfirmRestore: "confirm a restore by typing the site's name",
+	AcceptRestore:  "accept what a restore brought back, or ask for it to be undone",
+	ViewTickets:    "see tickets",
+	OpenTickets:    "open a ticket, answer in it, withdraw it",
+	WorkTickets:    "assign, answer, note, decline, merge and close tickets",
+	GrantAccess:    "give staff leave to look into a site for some hours, and take it back",
+	ViewBilling:    "see charges, receipts and refunds",
+	PayFee:         "pay the fee of a ticket",
+	WaiveFee:       "waive a fee, with a reason",
+	RefundFee:      "refund a fee",
+	OfflineFee:     "record a payment that came another way",
 }
 
 // Says tells in a few words what the action is.

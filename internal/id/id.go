@@ -32,6 +32,17 @@ type (
 	useKind         struct{}
 	tokenKind       struct{}
 	viewKind        struct{}
+	hostTaskKind    struct{}
+	restoreKind     struct{}
+	ticketKind      struct{}
+	messageKind     struct{}
+	attachmentKind  struct{}
+	accessKind      struct{}
+	replyKind       struct{}
+	chargeKind      struct{}
+	checkoutKind    struct{}
+	refundKind      struct{}
+	disputeKind     struct{}
 )
 
 // The typed identifiers.
@@ -56,6 +67,17 @@ type (
 	Use         = ID[useKind]
 	Token       = ID[tokenKind]
 	View        = ID[viewKind]
+	HostTask    = ID[hostTaskKind]
+	Restore     = ID[restoreKind]
+	Ticket      = ID[ticketKind]
+	Message     = ID[messageKind]
+	Attachment  = ID[attachmentKind]
+	Access      = ID[accessKind]
+	Reply       = ID[replyKind]
+	Charge      = ID[chargeKind]
+	Checkout    = ID[checkoutKind]
+	Refund      = ID[refundKind]
+	Dispute     = ID[disputeKind]
 )
 
 // ID is a UUIDv7 of one kind. The zero value means "none".

@@ -14,7 +14,9 @@ import (
 	"holdfast/internal/backup"
 	"holdfast/internal/catalog"
 	"holdfast/internal/id"
+	"holdfast/internal/restore"
 	"holdfast/internal/tenant"
+	"holdfast/internal/ticket"
 )
 
 type BackupKind string
@@ -63,6 +65,132 @@ func (e BackupKind) Valid() bool {
 	switch e {
 	case BackupKindDatabase,
 		BackupKindData:
+		return true
+	}
+	return false
+}
+
+type ChargeState string
+
+const (
+	ChargeStateDue       ChargeState = "due"
+	ChargeStatePending   ChargeState = "pending"
+	ChargeStatePaid      ChargeState = "paid"
+	ChargeStateWaived    ChargeState = "waived"
+	ChargeStateOffline   ChargeState = "offline"
+	ChargeStateRefunding ChargeState = "refunding"
+	ChargeStateRefunded  ChargeState = "refunded"
+	ChargeStateDisputed  ChargeState = "disputed"
+	ChargeStateLost      ChargeState = "lost"
+	ChargeStateVoid      ChargeState = "void"
+)
+
+func (e *ChargeState) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = ChargeState(s)
+	case string:
+		*e = ChargeState(s)
+	default:
+		return fmt.Errorf("unsupported scan type for ChargeState: %T", src)
+	}
+	return nil
+}
+
+type NullChargeState struct {
+	ChargeState ChargeState
+	Valid       bool // Valid is true if ChargeState is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullChargeState) Scan(value interface{}) error {
+	if value == nil {
+		ns.ChargeState, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.ChargeState.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullChargeState) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.ChargeState), nil
+}
+
+func (e ChargeState) Valid() bool {
+	switch e {
+	case ChargeStateDue,
+		ChargeStatePending,
+		ChargeStatePaid,
+		ChargeStateWaived,
+		ChargeStateOffline,
+		ChargeStateRefunding,
+		ChargeStateRefunded,
+		ChargeStateDisputed,
+		ChargeStateLost,
+		ChargeStateVoid:
+		return true
+	}
+	return false
+}
+
+type CheckoutState string
+
+const (
+	CheckoutStateMaking  CheckoutState = "making"
+	CheckoutStateOpen    CheckoutState = "open"
+	CheckoutStatePending CheckoutState = "pending"
+	CheckoutStatePaid    CheckoutState = "paid"
+	CheckoutStateFailed  CheckoutState = "failed"
+	CheckoutStateExpired CheckoutState = "expired"
+)
+
+func (e *CheckoutState) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = CheckoutState(s)
+	case string:
+		*e = CheckoutState(s)
+	default:
+		return fmt.Errorf("unsupported scan type for CheckoutState: %T", src)
+	}
+	return nil
+}
+
+type NullCheckoutState struct {
+	CheckoutState CheckoutState
+	Valid         bool // Valid is true if CheckoutState is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullCheckoutState) Scan(value interface{}) error {
+	if value == nil {
+		ns.CheckoutState, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.CheckoutState.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullCheckoutState) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.CheckoutState), nil
+}
+
+func (e CheckoutState) Valid() bool {
+	switch e {
+	case CheckoutStateMaking,
+		CheckoutStateOpen,
+		CheckoutStatePending,
+		CheckoutStatePaid,
+		CheckoutStateFailed,
+		CheckoutStateExpired:
 		return true
 	}
 	return false
@@ -284,6 +412,118 @@ func (e HostState) Valid() bool {
 	return false
 }
 
+type HostTaskKind string
+
+const (
+	HostTaskKindRestore HostTaskKind = "restore"
+	HostTaskKindFiles   HostTaskKind = "files"
+	HostTaskKindSettle  HostTaskKind = "settle"
+	HostTaskKindUndo    HostTaskKind = "undo"
+)
+
+func (e *HostTaskKind) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = HostTaskKind(s)
+	case string:
+		*e = HostTaskKind(s)
+	default:
+		return fmt.Errorf("unsupported scan type for HostTaskKind: %T", src)
+	}
+	return nil
+}
+
+type NullHostTaskKind struct {
+	HostTaskKind HostTaskKind
+	Valid        bool // Valid is true if HostTaskKind is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullHostTaskKind) Scan(value interface{}) error {
+	if value == nil {
+		ns.HostTaskKind, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.HostTaskKind.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullHostTaskKind) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.HostTaskKind), nil
+}
+
+func (e HostTaskKind) Valid() bool {
+	switch e {
+	case HostTaskKindRestore,
+		HostTaskKindFiles,
+		HostTaskKindSettle,
+		HostTaskKindUndo:
+		return true
+	}
+	return false
+}
+
+type HostTaskState string
+
+const (
+	HostTaskStateQueued    HostTaskState = "queued"
+	HostTaskStateLeased    HostTaskState = "leased"
+	HostTaskStateDone      HostTaskState = "done"
+	HostTaskStateFailed    HostTaskState = "failed"
+	HostTaskStateCancelled HostTaskState = "cancelled"
+)
+
+func (e *HostTaskState) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = HostTaskState(s)
+	case string:
+		*e = HostTaskState(s)
+	default:
+		return fmt.Errorf("unsupported scan type for HostTaskState: %T", src)
+	}
+	return nil
+}
+
+type NullHostTaskState struct {
+	HostTaskState HostTaskState
+	Valid         bool // Valid is true if HostTaskState is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullHostTaskState) Scan(value interface{}) error {
+	if value == nil {
+		ns.HostTaskState, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.HostTaskState.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullHostTaskState) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.HostTaskState), nil
+}
+
+func (e HostTaskState) Valid() bool {
+	switch e {
+	case HostTaskStateQueued,
+		HostTaskStateLeased,
+		HostTaskStateDone,
+		HostTaskStateFailed,
+		HostTaskStateCancelled:
+		return true
+	}
+	return false
+}
+
 type LinkPurpose string
 
 const (
@@ -500,6 +740,167 @@ func (e MemberRole) Valid() bool {
 	return false
 }
 
+type MessageAuthor string
+
+const (
+	MessageAuthorCustomer MessageAuthor = "customer"
+	MessageAuthorStaff    MessageAuthor = "staff"
+	MessageAuthorSystem   MessageAuthor = "system"
+)
+
+func (e *MessageAuthor) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = MessageAuthor(s)
+	case string:
+		*e = MessageAuthor(s)
+	default:
+		return fmt.Errorf("unsupported scan type for MessageAuthor: %T", src)
+	}
+	return nil
+}
+
+type NullMessageAuthor struct {
+	MessageAuthor MessageAuthor
+	Valid         bool // Valid is true if MessageAuthor is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullMessageAuthor) Scan(value interface{}) error {
+	if value == nil {
+		ns.MessageAuthor, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.MessageAuthor.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullMessageAuthor) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.MessageAuthor), nil
+}
+
+func (e MessageAuthor) Valid() bool {
+	switch e {
+	case MessageAuthorCustomer,
+		MessageAuthorStaff,
+		MessageAuthorSystem:
+		return true
+	}
+	return false
+}
+
+type MessageVia string
+
+const (
+	MessageViaPage MessageVia = "page"
+	MessageViaMail MessageVia = "mail"
+	MessageViaApi  MessageVia = "api"
+)
+
+func (e *MessageVia) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = MessageVia(s)
+	case string:
+		*e = MessageVia(s)
+	default:
+		return fmt.Errorf("unsupported scan type for MessageVia: %T", src)
+	}
+	return nil
+}
+
+type NullMessageVia struct {
+	MessageVia MessageVia
+	Valid      bool // Valid is true if MessageVia is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullMessageVia) Scan(value interface{}) error {
+	if value == nil {
+		ns.MessageVia, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.MessageVia.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullMessageVia) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.MessageVia), nil
+}
+
+func (e MessageVia) Valid() bool {
+	switch e {
+	case MessageViaPage,
+		MessageViaMail,
+		MessageViaApi:
+		return true
+	}
+	return false
+}
+
+type RefundState string
+
+const (
+	RefundStateAsked     RefundState = "asked"
+	RefundStatePending   RefundState = "pending"
+	RefundStateSucceeded RefundState = "succeeded"
+	RefundStateFailed    RefundState = "failed"
+)
+
+func (e *RefundState) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = RefundState(s)
+	case string:
+		*e = RefundState(s)
+	default:
+		return fmt.Errorf("unsupported scan type for RefundState: %T", src)
+	}
+	return nil
+}
+
+type NullRefundState struct {
+	RefundState RefundState
+	Valid       bool // Valid is true if RefundState is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullRefundState) Scan(value interface{}) error {
+	if value == nil {
+		ns.RefundState, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.RefundState.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullRefundState) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.RefundState), nil
+}
+
+func (e RefundState) Valid() bool {
+	switch e {
+	case RefundStateAsked,
+		RefundStatePending,
+		RefundStateSucceeded,
+		RefundStateFailed:
+		return true
+	}
+	return false
+}
+
 type RepositoryState string
 
 const (
@@ -548,6 +949,130 @@ func (e RepositoryState) Valid() bool {
 	case RepositoryStateNew,
 		RepositoryStateReady,
 		RepositoryStateDamaged:
+		return true
+	}
+	return false
+}
+
+type RestoreState string
+
+const (
+	RestoreStatePlanned      RestoreState = "planned"
+	RestoreStateSafeguarding RestoreState = "safeguarding"
+	RestoreStateQueued       RestoreState = "queued"
+	RestoreStateRunning      RestoreState = "running"
+	RestoreStateRestored     RestoreState = "restored"
+	RestoreStateSettling     RestoreState = "settling"
+	RestoreStateSettled      RestoreState = "settled"
+	RestoreStateUndoing      RestoreState = "undoing"
+	RestoreStateUndone       RestoreState = "undone"
+	RestoreStateFailed       RestoreState = "failed"
+	RestoreStateCancelled    RestoreState = "cancelled"
+)
+
+func (e *RestoreState) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = RestoreState(s)
+	case string:
+		*e = RestoreState(s)
+	default:
+		return fmt.Errorf("unsupported scan type for RestoreState: %T", src)
+	}
+	return nil
+}
+
+type NullRestoreState struct {
+	RestoreState RestoreState
+	Valid        bool // Valid is true if RestoreState is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullRestoreState) Scan(value interface{}) error {
+	if value == nil {
+		ns.RestoreState, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.RestoreState.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullRestoreState) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.RestoreState), nil
+}
+
+func (e RestoreState) Valid() bool {
+	switch e {
+	case RestoreStatePlanned,
+		RestoreStateSafeguarding,
+		RestoreStateQueued,
+		RestoreStateRunning,
+		RestoreStateRestored,
+		RestoreStateSettling,
+		RestoreStateSettled,
+		RestoreStateUndoing,
+		RestoreStateUndone,
+		RestoreStateFailed,
+		RestoreStateCancelled:
+		return true
+	}
+	return false
+}
+
+type RestoreWhat string
+
+const (
+	RestoreWhatEverything RestoreWhat = "everything"
+	RestoreWhatDatabase   RestoreWhat = "database"
+	RestoreWhatData       RestoreWhat = "data"
+	RestoreWhatFiles      RestoreWhat = "files"
+)
+
+func (e *RestoreWhat) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = RestoreWhat(s)
+	case string:
+		*e = RestoreWhat(s)
+	default:
+		return fmt.Errorf("unsupported scan type for RestoreWhat: %T", src)
+	}
+	return nil
+}
+
+type NullRestoreWhat struct {
+	RestoreWhat RestoreWhat
+	Valid       bool // Valid is true if RestoreWhat is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullRestoreWhat) Scan(value interface{}) error {
+	if value == nil {
+		ns.RestoreWhat, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.RestoreWhat.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullRestoreWhat) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.RestoreWhat), nil
+}
+
+func (e RestoreWhat) Valid() bool {
+	switch e {
+	case RestoreWhatEverything,
+		RestoreWhatDatabase,
+		RestoreWhatData,
+		RestoreWhatFiles:
 		return true
 	}
 	return false
@@ -777,6 +1302,61 @@ func (e StaffRole) Valid() bool {
 	return false
 }
 
+type StripeEventState string
+
+const (
+	StripeEventStateReceived StripeEventState = "received"
+	StripeEventStateDone     StripeEventState = "done"
+	StripeEventStateIgnored  StripeEventState = "ignored"
+	StripeEventStateFailed   StripeEventState = "failed"
+)
+
+func (e *StripeEventState) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = StripeEventState(s)
+	case string:
+		*e = StripeEventState(s)
+	default:
+		return fmt.Errorf("unsupported scan type for StripeEventState: %T", src)
+	}
+	return nil
+}
+
+type NullStripeEventState struct {
+	StripeEventState StripeEventState
+	Valid            bool // Valid is true if StripeEventState is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullStripeEventState) Scan(value interface{}) error {
+	if value == nil {
+		ns.StripeEventState, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.StripeEventState.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullStripeEventState) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.StripeEventState), nil
+}
+
+func (e StripeEventState) Valid() bool {
+	switch e {
+	case StripeEventStateReceived,
+		StripeEventStateDone,
+		StripeEventStateIgnored,
+		StripeEventStateFailed:
+		return true
+	}
+	return false
+}
+
 type TaskKind string
 
 const (
@@ -940,6 +1520,187 @@ func (e TenantState) Valid() bool {
 	return false
 }
 
+type TicketKind string
+
+const (
+	TicketKindSupport TicketKind = "support"
+	TicketKindRestore TicketKind = "restore"
+)
+
+func (e *TicketKind) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = TicketKind(s)
+	case string:
+		*e = TicketKind(s)
+	default:
+		return fmt.Errorf("unsupported scan type for TicketKind: %T", src)
+	}
+	return nil
+}
+
+type NullTicketKind struct {
+	TicketKind TicketKind
+	Valid      bool // Valid is true if TicketKind is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullTicketKind) Scan(value interface{}) error {
+	if value == nil {
+		ns.TicketKind, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.TicketKind.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullTicketKind) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.TicketKind), nil
+}
+
+func (e TicketKind) Valid() bool {
+	switch e {
+	case TicketKindSupport,
+		TicketKindRestore:
+		return true
+	}
+	return false
+}
+
+type TicketPriority string
+
+const (
+	TicketPriorityLow    TicketPriority = "low"
+	TicketPriorityNormal TicketPriority = "normal"
+	TicketPriorityHigh   TicketPriority = "high"
+	TicketPriorityUrgent TicketPriority = "urgent"
+)
+
+func (e *TicketPriority) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = TicketPriority(s)
+	case string:
+		*e = TicketPriority(s)
+	default:
+		return fmt.Errorf("unsupported scan type for TicketPriority: %T", src)
+	}
+	return nil
+}
+
+type NullTicketPriority struct {
+	TicketPriority TicketPriority
+	Valid          bool // Valid is true if TicketPriority is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullTicketPriority) Scan(value interface{}) error {
+	if value == nil {
+		ns.TicketPriority, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.TicketPriority.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullTicketPriority) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.TicketPriority), nil
+}
+
+func (e TicketPriority) Valid() bool {
+	switch e {
+	case TicketPriorityLow,
+		TicketPriorityNormal,
+		TicketPriorityHigh,
+		TicketPriorityUrgent:
+		return true
+	}
+	return false
+}
+
+type TicketState string
+
+const (
+	TicketStateDraft              TicketState = "draft"
+	TicketStateSubmitted          TicketState = "submitted"
+	TicketStateAwaitingPayment    TicketState = "awaiting_payment"
+	TicketStateQueued             TicketState = "queued"
+	TicketStateApproved           TicketState = "approved"
+	TicketStateRunning            TicketState = "running"
+	TicketStateVerifying          TicketState = "verifying"
+	TicketStateAwaitingAcceptance TicketState = "awaiting_acceptance"
+	TicketStateClosed             TicketState = "closed"
+	TicketStateNeedsInformation   TicketState = "needs_information"
+	TicketStateDeclined           TicketState = "declined"
+	TicketStateWithdrawn          TicketState = "withdrawn"
+	TicketStateFailed             TicketState = "failed"
+	TicketStateReopened           TicketState = "reopened"
+)
+
+func (e *TicketState) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = TicketState(s)
+	case string:
+		*e = TicketState(s)
+	default:
+		return fmt.Errorf("unsupported scan type for TicketState: %T", src)
+	}
+	return nil
+}
+
+type NullTicketState struct {
+	TicketState TicketState
+	Valid       bool // Valid is true if TicketState is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullTicketState) Scan(value interface{}) error {
+	if value == nil {
+		ns.TicketState, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.TicketState.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullTicketState) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.TicketState), nil
+}
+
+func (e TicketState) Valid() bool {
+	switch e {
+	case TicketStateDraft,
+		TicketStateSubmitted,
+		TicketStateAwaitingPayment,
+		TicketStateQueued,
+		TicketStateApproved,
+		TicketStateRunning,
+		TicketStateVerifying,
+		TicketStateAwaitingAcceptance,
+		TicketStateClosed,
+		TicketStateNeedsInformation,
+		TicketStateDeclined,
+		TicketStateWithdrawn,
+		TicketStateFailed,
+		TicketStateReopened:
+		return true
+	}
+	return false
+}
+
 type Account struct {
 	ID           id.Account
 	Email        string
@@ -978,6 +1739,46 @@ type ApiToken struct {
 	ExpiresAt  time.Time
 	RevokedAt  *time.Time
 	LastUsedAt *time.Time
+}
+
+type CannedReply struct {
+	ID        id.Reply
+	Name      string
+	Body      string
+	Acts      json.RawMessage
+	UpdatedBy string
+	UpdatedAt time.Time
+}
+
+type Charge struct {
+	TenantID      id.Tenant
+	ID            id.Charge
+	TicketID      id.Ticket
+	AmountCents   int64
+	Currency      string
+	State         ChargeState
+	PaymentIntent string
+	ReceiptUrl    string
+	InvoiceUrl    string
+	Reason        string
+	DecidedBy     string
+	CreatedAt     time.Time
+	PaidAt        *time.Time
+	UpdatedAt     time.Time
+}
+
+type Checkout struct {
+	TenantID      id.Tenant
+	ID            id.Checkout
+	ChargeID      id.Charge
+	Try           int32
+	StripeID      *string
+	Url           string
+	State         CheckoutState
+	PaymentIntent string
+	ExpiresAt     time.Time
+	CheckedAt     *time.Time
+	CreatedAt     time.Time
 }
 
 type ClockWatch struct {
@@ -1051,6 +1852,18 @@ type DestinationTurn struct {
 	TurnAt        time.Time
 }
 
+type Dispute struct {
+	TenantID    id.Tenant
+	ID          id.Dispute
+	ChargeID    id.Charge
+	StripeID    string
+	Status      string
+	Reason      string
+	AmountCents int64
+	OpenedAt    time.Time
+	ClosedAt    *time.Time
+}
+
 type Event struct {
 	ID          id.Event
 	TenantID    id.Tenant
@@ -1088,6 +1901,31 @@ type HostEnrolment struct {
 	ExpiresAt time.Time
 	UsedAt    *time.Time
 	CreatedAt time.Time
+}
+
+type HostTask struct {
+	TenantID       id.Tenant
+	ID             id.HostTask
+	SiteID         id.Site
+	HostID         id.Host
+	RestoreID      id.Restore
+	Kind           HostTaskKind
+	State          HostTaskState
+	Attempt        int32
+	MaxAttempts    int32
+	NotBefore      time.Time
+	HostEpoch      *int64
+	Fence          *int64
+	LeasedAt       *time.Time
+	StartedAt      *time.Time
+	StartedFence   *int64
+	LastProgressAt *time.Time
+	Progress       json.RawMessage
+	Result         json.RawMessage
+	Error          string
+	ErrorCode      string
+	CreatedAt      time.Time
+	FinishedAt     *time.Time
 }
 
 type Invitation struct {
@@ -1194,6 +2032,21 @@ type RecoveryCode struct {
 	CreatedAt time.Time
 }
 
+type Refund struct {
+	TenantID      id.Tenant
+	ID            id.Refund
+	ChargeID      id.Charge
+	PaymentIntent string
+	StripeID      *string
+	AmountCents   int64
+	State         RefundState
+	Why           string
+	AskedBy       string
+	Error         string
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
 type Repository struct {
 	TenantID       id.Tenant
 	ID             id.Repository
@@ -1208,6 +2061,31 @@ type Repository struct {
 	DeletedAt      *time.Time
 	MaintainAt     *time.Time
 	StoredBytes    int64
+}
+
+type Restore struct {
+	TenantID            id.Tenant
+	ID                  id.Restore
+	SiteID              id.Site
+	TicketID            id.Ticket
+	What                restore.What
+	State               restore.State
+	DatabaseCopyID      id.Copy
+	DataCopyID          id.Copy
+	Input               json.RawMessage
+	SafetyDatabaseRunID id.Run
+	SafetyDataRunID     id.Run
+	WithoutSafety       string
+	TaskID              id.HostTask
+	AskedBy             string
+	Why                 string
+	Error               string
+	ErrorCode           string
+	Evidence            json.RawMessage
+	CreatedAt           time.Time
+	StartedAt           *time.Time
+	RestoredAt          *time.Time
+	EndedAt             *time.Time
 }
 
 type Run struct {
@@ -1307,6 +2185,17 @@ type Site struct {
 	TamperAlarm   string
 }
 
+type StaffAccess struct {
+	TenantID  id.Tenant
+	ID        id.Access
+	TicketID  id.Ticket
+	SiteID    id.Site
+	GrantedBy id.Account
+	GrantedAt time.Time
+	ExpiresAt time.Time
+	RevokedAt *time.Time
+}
+
 type Standing struct {
 	TenantID         id.Tenant
 	SiteID           id.Site
@@ -1338,12 +2227,102 @@ type Standing struct {
 	Risk             int16
 }
 
+type StripeCursor struct {
+	One    bool
+	SeenAt time.Time
+}
+
+type StripeEvent struct {
+	ID         string
+	Kind       string
+	ObjectID   string
+	ApiVersion string
+	Live       bool
+	Via        string
+	State      StripeEventState
+	Tries      int32
+	Error      string
+	HappenedAt time.Time
+	ReceivedAt time.Time
+	HandledAt  *time.Time
+}
+
 type Tenant struct {
 	ID        id.Tenant
 	Name      string
 	Slug      string
 	State     TenantState
 	CreatedAt time.Time
+}
+
+type Ticket struct {
+	TenantID     id.Tenant
+	ID           id.Ticket
+	Number       int64
+	Kind         ticket.Kind
+	State        ticket.State
+	ResumeState  *ticket.State
+	Priority     ticket.Priority
+	Subject      string
+	SiteID       id.Site
+	AccountID    id.Account
+	Assignee     id.Account
+	MergedInto   id.Ticket
+	Request      json.RawMessage
+	Frozen       string
+	ConfirmedBy  id.Account
+	ConfirmedAt  *time.Time
+	ApprovedBy   id.Account
+	ApprovedAt   *time.Time
+	SecondBy     id.Account
+	SecondAt     *time.Time
+	RestoreID    id.Restore
+	ReplyDueAt   *time.Time
+	ResolveDueAt *time.Time
+	RepliedAt    *time.Time
+	WaitsSince   *time.Time
+	RemindAt     *time.Time
+	CloseAt      *time.Time
+	CreatedAt    time.Time
+	SubmittedAt  *time.Time
+	UpdatedAt    time.Time
+	EndedAt      *time.Time
+	Version      int32
+	Words        interface{}
+}
+
+type TicketAttachment struct {
+	TenantID  id.Tenant
+	ID        id.Attachment
+	TicketID  id.Ticket
+	MessageID id.Message
+	Name      string
+	MediaType string
+	Bytes     int64
+	Sha256    string
+	Internal  bool
+	CreatedAt time.Time
+}
+
+type TicketMessage struct {
+	TenantID  id.Tenant
+	ID        id.Message
+	TicketID  id.Ticket
+	Author    ticket.Author
+	AccountID id.Account
+	Internal  bool
+	Via       MessageVia
+	MailRef   string
+	Body      string
+	CreatedAt time.Time
+	Words     interface{}
+}
+
+type TicketWatcher struct {
+	TenantID  id.Tenant
+	TicketID  id.Ticket
+	AccountID id.Account
+	Since     time.Time
 }
 
 type UsageSample struct {
