@@ -19,8 +19,9 @@ import (
 //
 // Version 2 added Tokens to HeartbeatAnswer. An agent of version 1 never
 // renews its storage token, and so its leases carry one that lives longer.
+// Version 3 added the leases of restores; an older agent gets none.
 const (
-	Version       = 2
+	Version       = 3
 	OldestVersion = 1
 	VersionHeader = "Holdfast-Protocol"
 )
@@ -106,6 +107,15 @@ const (
 	KindData     = "data"
 )
 
+// Kinds of leases that are no backups: version 3. Their Lease has Restore set
+// and no Repository of its own; its Run is the host task's id.
+const (
+	KindRestore = "restore" // database, data or both, in place
+	KindFiles   = "files"   // folders or files of a data copy
+	KindSettle  = "settle"  // accepted: remove what was kept aside
+	KindUndo    = "undo"    // not accepted: put the old state back
+)
+
 // Lease is one backup to take. It is valid while (Run, Fence) is held.
 type Lease struct {
 	Run        string     `json:"run"`
@@ -114,6 +124,41 @@ type Lease struct {
 	Attempt    int        `json:"attempt"`
 	Site       Site       `json:"site"`
 	Repository Repository `json:"repository"`
+	Restore    *Restore   `json:"restore,omitempty"` // version 3: of the kinds that are no backups
+}
+
+// Restore is what a host is to bring back. The id is the restore's: the same
+// over every lease of it, and the name of its journal on the host.
+type Restore struct {
+	ID       string       `json:"id"`
+	Database *RestoreFrom `json:"database,omitempty"` // nil: the database stays
+	Data     *RestoreFrom `json:"data,omitempty"`     // nil: the files stay
+	// Files is set for KindFiles only.
+	Files *RestoreFiles `json:"files,omitempty"`
+	// AllowUpgrade lets code that is newer than the database upgrade it, which
+	// nothing takes back but an undo.
+	AllowUpgrade bool `json:"allow_upgrade,omitempty"`
+}
+
+// RestoreFrom is one copy, and what was true of it on the day it was taken.
+type RestoreFrom struct {
+	Copy       string     `json:"copy"`     // its id in the catalog
+	Snapshot   string     `json:"snapshot"` // the engine's id
+	TakenAt    time.Time  `json:"taken_at"`
+	Files      int64      `json:"files"`
+	Bytes      int64      `json:"bytes"`
+	SHA256     string     `json:"sha256,omitempty"` // of a dump's stream
+	Tables     []Table    `json:"tables,omitempty"`
+	Facts      Facts      `json:"facts"`
+	Repository Repository `json:"repository"` // with a token that reads only
+}
+
+// RestoreFiles names what to bring back of a data copy. Paths are relative to
+// the root, with slashes, no "..", none for all of it.
+type RestoreFiles struct {
+	Root    string   `json:"root"` // as the copy names it: "moodledata", "code", …
+	Paths   []string `json:"paths"`
+	InPlace bool     `json:"in_place"` // else into a new folder beside the site
 }
 
 // Site says where the site lives on the host. CodeDir is the folder that holds
@@ -153,6 +198,11 @@ type Progress struct {
 	TotalBytes int64  `json:"total_bytes"`
 	DoneTables int    `json:"done_tables"`
 	AllTables  int    `json:"all_tables"`
+	// Of a restore, version 3: which of its steps this is, in words for people
+	// in Detail, and about how long the rest takes; 0 while unknown.
+	Step        int `json:"step,omitempty"`
+	Steps       int `json:"steps,omitempty"`
+	SecondsLeft int `json:"seconds_left,omitempty"`
 }
 
 // HeartbeatRequest reports on every run of the agent at once.
@@ -177,8 +227,9 @@ type HeartbeatAnswer struct {
 
 // Token renews the storage token of a run.
 type Token struct {
-	Run   string `json:"run"`
-	Token string `json:"token"`
+	Run        string `json:"run"`
+	Token      string `json:"token"`
+	Repository string `json:"repository,omitempty"` // version 3: its name, where a run has several
 }
 
 // Outcomes of a run.
@@ -204,6 +255,9 @@ type CompleteRequest struct {
 	// NotBefore asks that the next attempt waits, RFC 3339; empty for no wish.
 	NotBefore string `json:"not_before,omitempty"`
 	Copy      *Copy  `json:"copy,omitempty"` // set if Outcome is good or incomplete
+	// Evidence is what a restore proved, as the host saw it; version 3. A
+	// restore that failed or was stopped has put the site as it was before.
+	Evidence json.RawMessage `json:"evidence,omitempty"`
 }
 
 // Copy is what was stored and what is true of it.
