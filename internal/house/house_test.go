@@ -68,11 +68,13 @@ var house = map[string][]string{
 	"internal/embedpg/daemon": ground,
 	"internal/embedpg":        with(ground, "internal/embedpg/daemon"),
 	"internal/sitedb":         with(ground, "internal/moodle", "internal/embedpg", "internal/embedpg/daemon"),
+	"internal/inplace":        with(ground, "internal/moodle", "internal/sitedb"),
 	"internal/vault":          ground,
 	"internal/engine":         with(ground, "internal/vault"),
 	"internal/seal":           with(ground, "internal/billing"),
 	"internal/selfcert":       ground,
 	"internal/mail":           ground,
+	"internal/stripeapi":      with(ground, "internal/billing"),
 	// Store and above.
 	"internal/job":    {"internal/id"},
 	rows:              with(ground, domain...),
@@ -87,13 +89,14 @@ var house = map[string][]string{
 	"internal/httpd/figure":    with(ground, with(domain, rows, "internal/app", "internal/agentproto", "internal/httpd/words", "web/ruler", "web/ui")...),
 	"internal/httpd/portal":    with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/agentproto", "internal/httpd/figure", "internal/httpd/words", "web/portal", "web/ui")...),
 	"internal/httpd/agentdoor": with(ground, rows, "internal/app", "internal/agentproto", "internal/httpd/mw"),
+	"internal/httpd/hook":      with(ground, "internal/app", "internal/httpd/mw"),
 	"internal/httpd/api":       with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/httpd/mw")...),
 	// The programs.
 	"internal/serve": with(ground, "internal/app", "internal/worker", "internal/keeper", "internal/store", "internal/embedpg", "internal/seal",
-		"internal/selfcert", "internal/vault", "internal/mail", "internal/identity", "internal/httpd/dash", "internal/httpd/portal", "internal/httpd/agentdoor", "internal/httpd/api", "web/ui"),
-	"internal/agent":     with(ground, "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb"),
+		"internal/selfcert", "internal/vault", "internal/mail", "internal/stripeapi", "internal/identity", "internal/httpd/hook", "internal/httpd/dash", "internal/httpd/portal", "internal/httpd/agentdoor", "internal/httpd/api", "web/ui"),
+	"internal/agent":     with(ground, "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace"),
 	"cmd/holdfast":       anyOf,
-	"cmd/holdfast-agent": with(ground, "internal/agent", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb"),
+	"cmd/holdfast-agent": with(ground, "internal/agent", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace"),
 	// Tests and the demo.
 	"internal/testdb": anyOf, "internal/testkit": anyOf, "internal/minimoodle": anyOf, "internal/fleetseed": with(ground, "internal/backup", "internal/policy"), "internal/fakestripe": anyOf, "internal/house": {}, "e2e": anyOf,
 }
@@ -297,7 +300,7 @@ func TestHouse_AgentLinksNothingOfTheControlPlane(t *testing.T) {
 func TestHouse_TestPackagesStayOutOfThePrograms(t *testing.T) {
 	t.Parallel()
 	only := map[string][]string{ // who may link what is made for tests and the demo
-		"internal/testdb": {}, "internal/testkit": {}, "internal/fakestripe": {}, "internal/minimoodle": {"cmd/holdfast"}, "internal/fleetseed": {"cmd/holdfast"}, "e2e": {},
+		"internal/testdb": {}, "internal/testkit": {}, "internal/fakestripe": {"cmd/holdfast"}, "internal/minimoodle": {"cmd/holdfast"}, "internal/fleetseed": {"cmd/holdfast"}, "e2e": {},
 	}
 	for _, p := range packages(t) {
 		for _, i := range p.Imports {
