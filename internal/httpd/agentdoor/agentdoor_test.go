@@ -104,12 +104,12 @@ func (r *rig) hello(credential string) (instance string, epoch int64) {
 	return instance, a.Epoch
 }
 
-func TestDoor_SpeaksThisVersionAndTheOneBefore(t *testing.T) {
+func TestDoor_SpeaksEveryVersionFromTheOldestOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	credential := r.enrolled()
 	for version, want := range map[string]int{
-		strconv.Itoa(agentproto.Version): http.StatusOK, strconv.Itoa(agentproto.Version - 1): http.StatusOK,
+		"1": http.StatusOK, "2": http.StatusOK, "3": http.StatusOK,
 		strconv.Itoa(agentproto.Version + 1): http.StatusUpgradeRequired, "0": http.StatusUpgradeRequired, "": http.StatusUpgradeRequired, "x": http.StatusUpgradeRequired,
 	} {
 		status, body := r.post(agentproto.PathHello, credential, version, agentproto.HelloRequest{Instance: uuid.NewString()})
