@@ -106,6 +106,8 @@ type Snapshot struct {
 
 // RestoreOptions say how a restore goes.
 type RestoreOptions struct {
+	Base     string         // the folder of the snapshot that becomes the target, like "code"; "" is its top
+	Only     []string       // paths below Base, with slashes; none means all. One that is not there is errs.NotFound, and nothing is written
 	Progress func(Progress) // may be nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,8 +24,8 @@ import (
 	"holdfast/internal/errs"
 )
 
-// RestoreTree writes a tree snapshot into dir, which must be absent or empty
-// (else Conflict). Contents, modes, owners (when this process is root),
+// RestoreTree writes a tree snapshot, or what o wants of it, into dir, which
+// must be absent or empty (else Conflict). Contents, modes, owners (when this process is root),
 // symbolic links and the times of files and directories become what they were;
 // hard links become files of their own, and extended attributes are not kept.
 // Nothing is ever written outside dir, whatever the repository says. It
@@ -37,6 +38,14 @@ func (r *Repository) RestoreTree(ctx context.Context, id, dir string, o RestoreO
 	if m.RootEntry.Type != snapshot.EntryTypeDirectory {
 		return Restored{}, errs.New(errs.Invalid, "Snapshot %s is a stream, not a tree.", id)
 	}
+	from, want, err := r.part(ctx, m.RootEntry, o)
+	if err != nil {
+		return Restored{}, fmt.Errorf("restore snapshot %s: %w", id, err)
+	}
+	files, bytes, err := r.measure(ctx, from, want, o.Base)
+	if err != nil {
+		return Restored{}, fmt.Errorf("restore snapshot %s: %w", id, err)
+	}
 	if err := emptyDir(dir); err != nil {
 		return Restored{}, err
 	}
@@ -46,11 +55,8 @@ func (r *Repository) RestoreTree(ctx context.Context, id, dir string, o RestoreO
 	}
 	defer root.Close() //nolint:errcheck // opened for its name only
 	w := &restore{r: r, root: root, chown: os.Geteuid() == 0, progress: o.Progress, now: clock.System{}}
-	w.at.Phase = "restoring"
-	if s := m.RootEntry.DirSummary; s != nil {
-		w.at.TotalFiles, w.at.TotalBytes = s.TotalFileCount+s.TotalSymlinkCount, s.TotalFileSize
-	}
-	if err := w.run(ctx, m.RootEntry); err != nil {
+	w.at = Progress{Phase: "restoring", TotalFiles: files, TotalBytes: bytes}
+	if err := w.run(ctx, from, want); err != nil {
 		return Restored{}, fmt.Errorf("restore snapshot %s: %w", id, err)
 	}
 	if err := flushDisk(root); err != nil {
@@ -102,20 +108,23 @@ type folder struct {
 }
 
 // run walks the tree in this goroutine and leaves the files to a few others.
-func (w *restore) run(ctx context.Context, entry *snapshot.DirEntry) error {
+func (w *restore) run(ctx context.Context, entry *snapshot.DirEntry, want pick) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(w.r.parallel)
-	werr := w.walk(ctx, g, &folder{rel: ".", entry: nil}, entry.ObjectID)
+	werr := w.walk(ctx, g, &folder{rel: ".", entry: nil}, entry.ObjectID, want)
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	return werr
 }
 
-func (w *restore) walk(ctx context.Context, g *errgroup.Group, f *folder, oid object.ID) error {
+func (w *restore) walk(ctx context.Context, g *errgroup.Group, f *folder, oid object.ID, want pick) error {
 	entries, err := w.r.readDir(ctx, oid)
 	if err != nil {
 		return fmt.Errorf("directory %s: %w", f.rel, err)
+	}
+	if want != nil {
+		entries = slices.DeleteFunc(entries, func(e *snapshot.DirEntry) bool { _, wanted := want[fromStored(e.Name)]; return !wanted })
 	}
 	f.left.Store(int64(len(entries)) + 1)
 	for _, e := range entries {
@@ -132,7 +141,7 @@ func (w *restore) walk(ctx context.Context, g *errgroup.Group, f *folder, oid ob
 			if err := w.root.Mkdir(rel, 0o700); err != nil {
 				return fmt.Errorf("make a directory: %w", err)
 			}
-			if err := w.walk(ctx, g, &folder{parent: f, rel: rel, entry: e}, e.ObjectID); err != nil {
+			if err := w.walk(ctx, g, &folder{parent: f, rel: rel, entry: e}, e.ObjectID, want[name]); err != nil {
 				return err
 			}
 		case snapshot.EntryTypeFile:
