@@ -193,6 +193,7 @@ func (b *Book) decide(e Event) ([]Effect, error) {
 		}
 		b.Refunds = append(b.Refunds, Refund{Intent: b.Intent, State: RefundAsked})
 		return []Effect{{Kind: DoRefund, Intent: b.Intent, Why: e.Why}}, nil
+	default:
 	}
 	return nil, errs.New(errs.Invalid, "There is no %q of a fee.", e.Verb)
 }
@@ -243,6 +244,7 @@ func (b *Book) ofPayment(intent string) ChargeState {
 		return Refunded
 	case RefundAsked, RefundPending:
 		return Refunding
+	default:
 	}
 	if IsOffline(intent) {
 		return Offline
@@ -297,6 +299,7 @@ func (b *Book) surplus() (back []Effect) {
 			why = WhyWaived
 		case Refunding, Refunded:
 			why = WhyGone
+		default:
 		}
 		b.Refunds = append(b.Refunds, Refund{Intent: c.Intent, State: RefundAsked})
 		back = append(back, Effect{Kind: DoRefund, Intent: c.Intent, Why: why})

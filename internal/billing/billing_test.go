@@ -119,8 +119,10 @@ func TestApply_LeadsWhereTheFactsLead(t *testing.T) {
 func TestApply_MovesNothingForAnotherAmount(t *testing.T) {
 	t.Parallel()
 	for _, c := range []Checkout{
-		{Ref: "0", State: PaidFor, Intent: "pi", Paid: Fee - 1, Currency: "usd"}, {Ref: "0", State: PaidFor, Intent: "pi", Paid: Fee + 1, Currency: "usd"},
-		{Ref: "0", State: PaidFor, Intent: "pi", Paid: Fee, Currency: "eur"}, {Ref: "0", State: PaidFor, Intent: "pi"},
+		{Ref: "0", State: PaidFor, Intent: "pi", Paid: Fee - 1, Currency: "usd"},
+		{Ref: "0", State: PaidFor, Intent: "pi", Paid: Fee + 1, Currency: "usd"},
+		{Ref: "0", State: PaidFor, Intent: "pi", Paid: Fee, Currency: "eur"},
+		{Ref: "0", State: PaidFor, Intent: "pi"},
 	} {
 		b, said := apply(t, open(1), Event{Verb: SawCheckout, Checkout: c}, Event{Verb: SawCheckout, Checkout: c})
 		if b.State != Due || count(said, DoAlarm) != 1 || count(said, DoRefund)+len(heard(said)) != 0 {
