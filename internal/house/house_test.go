@@ -71,6 +71,7 @@ var house = map[string][]string{
 	"internal/inplace":        with(ground, "internal/moodle", "internal/sitedb"),
 	"internal/vault":          ground,
 	"internal/engine":         with(ground, "internal/vault"),
+	"internal/copyback":       with(ground, "internal/engine"),
 	"internal/seal":           with(ground, "internal/billing"),
 	"internal/selfcert":       ground,
 	"internal/mail":           ground,
@@ -94,7 +95,7 @@ var house = map[string][]string{
 	// The programs.
 	"internal/serve": with(ground, "internal/app", "internal/worker", "internal/keeper", "internal/store", "internal/embedpg", "internal/seal",
 		"internal/selfcert", "internal/vault", "internal/mail", "internal/stripeapi", "internal/identity", "internal/httpd/hook", "internal/httpd/dash", "internal/httpd/portal", "internal/httpd/agentdoor", "internal/httpd/api", "web/ui"),
-	"internal/agent":     with(ground, "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace"),
+	"internal/agent":     with(ground, "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace", "internal/copyback"),
 	"cmd/holdfast":       anyOf,
 	"cmd/holdfast-agent": with(ground, "internal/agent", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace"),
 	// Tests and the demo.
