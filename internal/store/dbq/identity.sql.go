@@ -32,7 +32,7 @@ func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationPara
 }
 
 const accountByOIDC = `-- name: AccountByOIDC :one
-SELECT a.id, a.email, a.name, a.password_hash, a.staff_role, a.disabled_at, a.created_at, a.time_zone FROM account a JOIN account_oidc o ON o.account_id = a.id WHERE o.issuer = $1 AND o.subject = $2
+SELECT a.id, a.email, a.name, a.password_hash, a.staff_role, a.disabled_at, a.created_at, a.time_zone, a.mail_bounced_at, a.digest, a.digest_week FROM account a JOIN account_oidc o ON o.account_id = a.id WHERE o.issuer = $1 AND o.subject = $2
 `
 
 type AccountByOIDCParams struct {
@@ -52,6 +52,9 @@ func (q *Queries) AccountByOIDC(ctx context.Context, arg AccountByOIDCParams) (A
 		&i.DisabledAt,
 		&i.CreatedAt,
 		&i.TimeZone,
+		&i.MailBouncedAt,
+		&i.Digest,
+		&i.DigestWeek,
 	)
 	return i, err
 }
@@ -80,7 +83,7 @@ func (q *Queries) BindOIDC(ctx context.Context, arg BindOIDCParams) error {
 const claimMail = `-- name: ClaimMail :one
 UPDATE mail_outbox SET state = 'sending', claimed_at = $1::timestamptz, attempt = attempt + 1
 WHERE id = $2 AND (state IN ('queued', 'failed') OR state = 'sending' AND claimed_at < $1::timestamptz - interval '2 minutes')
-RETURNING id, tenant_id, kind, recipient, words, link_sealed, state, attempt, claimed_at, sent_at, error, created_at
+RETURNING id, tenant_id, kind, recipient, words, link_sealed, state, attempt, claimed_at, sent_at, error, created_at, ticket_id, account_id, bounced_at, bounce
 `
 
 type ClaimMailParams struct {
@@ -106,6 +109,10 @@ func (q *Queries) ClaimMail(ctx context.Context, arg ClaimMailParams) (MailOutbo
 		&i.SentAt,
 		&i.Error,
 		&i.CreatedAt,
+		&i.TicketID,
+		&i.AccountID,
+		&i.BouncedAt,
+		&i.Bounce,
 	)
 	return i, err
 }
@@ -561,7 +568,7 @@ func (q *Queries) LockOwners(ctx context.Context) ([]id.Account, error) {
 }
 
 const mailByID = `-- name: MailByID :one
-SELECT id, tenant_id, kind, recipient, words, link_sealed, state, attempt, claimed_at, sent_at, error, created_at FROM mail_outbox WHERE id = $1
+SELECT id, tenant_id, kind, recipient, words, link_sealed, state, attempt, claimed_at, sent_at, error, created_at, ticket_id, account_id, bounced_at, bounce FROM mail_outbox WHERE id = $1
 `
 
 func (q *Queries) MailByID(ctx context.Context, argID id.Mail) (MailOutbox, error) {
@@ -580,6 +587,10 @@ func (q *Queries) MailByID(ctx context.Context, argID id.Mail) (MailOutbox, erro
 		&i.SentAt,
 		&i.Error,
 		&i.CreatedAt,
+		&i.TicketID,
+		&i.AccountID,
+		&i.BouncedAt,
+		&i.Bounce,
 	)
 	return i, err
 }

@@ -582,6 +582,8 @@ const (
 	MailKindPasswordReset MailKind = "password_reset"
 	MailKindInvitation    MailKind = "invitation"
 	MailKindNotice        MailKind = "notice"
+	MailKindTicket        MailKind = "ticket"
+	MailKindDigest        MailKind = "digest"
 )
 
 func (e *MailKind) Scan(src interface{}) error {
@@ -624,7 +626,9 @@ func (e MailKind) Valid() bool {
 	case MailKindSignInLink,
 		MailKindPasswordReset,
 		MailKindInvitation,
-		MailKindNotice:
+		MailKindNotice,
+		MailKindTicket,
+		MailKindDigest:
 		return true
 	}
 	return false
@@ -1702,14 +1706,17 @@ func (e TicketState) Valid() bool {
 }
 
 type Account struct {
-	ID           id.Account
-	Email        string
-	Name         string
-	PasswordHash string
-	StaffRole    *tenant.StaffRole
-	DisabledAt   *time.Time
-	CreatedAt    time.Time
-	TimeZone     string
+	ID            id.Account
+	Email         string
+	Name          string
+	PasswordHash  string
+	StaffRole     *tenant.StaffRole
+	DisabledAt    *time.Time
+	CreatedAt     time.Time
+	TimeZone      string
+	MailBouncedAt *time.Time
+	Digest        bool
+	DigestWeek    string
 }
 
 type AccountOidc struct {
@@ -1832,6 +1839,7 @@ type CopyUse struct {
 	UsedBy    string
 	Since     time.Time
 	ExpiresAt time.Time
+	RestoreID id.Restore
 }
 
 type Destination struct {
@@ -1921,6 +1929,8 @@ type HostTask struct {
 	StartedFence   *int64
 	LastProgressAt *time.Time
 	Progress       json.RawMessage
+	BytesPerSecond int64
+	AnsweredFence  *int64
 	Result         json.RawMessage
 	Error          string
 	ErrorCode      string
@@ -1967,6 +1977,16 @@ type LinkToken struct {
 	UsedAt    *time.Time
 }
 
+type MailIn struct {
+	ID         id.Mail
+	TenantID   id.Tenant
+	TicketID   id.Ticket
+	MailRef    string
+	Outcome    string
+	Why        string
+	ReceivedAt time.Time
+}
+
 type MailOutbox struct {
 	ID         id.Mail
 	TenantID   id.Tenant
@@ -1980,6 +2000,10 @@ type MailOutbox struct {
 	SentAt     *time.Time
 	Error      string
 	CreatedAt  time.Time
+	TicketID   id.Ticket
+	AccountID  id.Account
+	BouncedAt  *time.Time
+	Bounce     string
 }
 
 type Member struct {
@@ -2077,8 +2101,11 @@ type Restore struct {
 	SafetyDataRunID     id.Run
 	WithoutSafety       string
 	TaskID              id.HostTask
+	WithoutBy           string
 	AskedBy             string
 	Why                 string
+	StopBy              string
+	StopWhy             string
 	Error               string
 	ErrorCode           string
 	Evidence            json.RawMessage

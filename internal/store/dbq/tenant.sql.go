@@ -16,7 +16,7 @@ import (
 )
 
 const accountByEmail = `-- name: AccountByEmail :one
-SELECT id, email, name, password_hash, staff_role, disabled_at, created_at, time_zone FROM account WHERE email = $1
+SELECT id, email, name, password_hash, staff_role, disabled_at, created_at, time_zone, mail_bounced_at, digest, digest_week FROM account WHERE email = $1
 `
 
 func (q *Queries) AccountByEmail(ctx context.Context, email string) (Account, error) {
@@ -31,12 +31,15 @@ func (q *Queries) AccountByEmail(ctx context.Context, email string) (Account, er
 		&i.DisabledAt,
 		&i.CreatedAt,
 		&i.TimeZone,
+		&i.MailBouncedAt,
+		&i.Digest,
+		&i.DigestWeek,
 	)
 	return i, err
 }
 
 const accountByID = `-- name: AccountByID :one
-SELECT id, email, name, password_hash, staff_role, disabled_at, created_at, time_zone FROM account WHERE id = $1
+SELECT id, email, name, password_hash, staff_role, disabled_at, created_at, time_zone, mail_bounced_at, digest, digest_week FROM account WHERE id = $1
 `
 
 func (q *Queries) AccountByID(ctx context.Context, argID id.Account) (Account, error) {
@@ -51,6 +54,9 @@ func (q *Queries) AccountByID(ctx context.Context, argID id.Account) (Account, e
 		&i.DisabledAt,
 		&i.CreatedAt,
 		&i.TimeZone,
+		&i.MailBouncedAt,
+		&i.Digest,
+		&i.DigestWeek,
 	)
 	return i, err
 }
