@@ -23,8 +23,11 @@ CREATE TABLE restore (
   safety_data_run_id     uuid,
   without_safety   text NOT NULL DEFAULT '',   -- why a safety copy that could not be had was done without; '' if it was had
   task_id          uuid,                       -- the newest host_task
+  without_by       text NOT NULL DEFAULT '',   -- who said so
   asked_by         text NOT NULL,
   why              text NOT NULL DEFAULT '',
+  stop_by          text NOT NULL DEFAULT '',   -- who cancelled it while its host was at work: it is rolled back first
+  stop_why         text NOT NULL DEFAULT '',
   error            text NOT NULL DEFAULT '',
   error_code       text NOT NULL DEFAULT '',
   evidence         jsonb NOT NULL DEFAULT '{}', -- what the host proved, restore.Evidence
@@ -67,6 +70,8 @@ CREATE TABLE host_task (
   started_fence    bigint,
   last_progress_at timestamptz,
   progress         jsonb NOT NULL DEFAULT '{}',
+  bytes_per_second bigint NOT NULL DEFAULT 0,  -- of the present step, as the heartbeats show it
+  answered_fence   bigint,                     -- whose completion was taken last
   result           jsonb NOT NULL DEFAULT '{}',
   error            text NOT NULL DEFAULT '',
   error_code       text NOT NULL DEFAULT '',
@@ -83,6 +88,10 @@ CREATE UNIQUE INDEX host_task_open_once ON host_task (site_id) WHERE state IN ('
 CREATE INDEX host_task_of_host_open ON host_task (host_id, state) WHERE state IN ('queued', 'leased');
 CREATE INDEX host_task_of_restore ON host_task (tenant_id, restore_id, created_at DESC);
 ALTER TABLE restore ADD FOREIGN KEY (tenant_id, task_id) REFERENCES host_task (tenant_id, id);
+
+-- What a restore reads, and its safety copies: none is deleted before its end.
+ALTER TABLE copy_use ADD COLUMN restore_id uuid, ADD FOREIGN KEY (tenant_id, restore_id) REFERENCES restore (tenant_id, id);
+CREATE UNIQUE INDEX copy_use_of_restore ON copy_use (tenant_id, restore_id, copy_id) WHERE restore_id IS NOT NULL;
 
 -- +goose StatementBegin
 DO $$
@@ -101,9 +110,14 @@ $$;
 -- +goose StatementEnd
 
 GRANT SELECT ON restore, host_task TO holdfast_tenant;
+GRANT UPDATE (state, task_id) ON restore TO holdfast_tenant; -- who accepts one, or has it undone
+GRANT INSERT ON host_task TO holdfast_tenant;
+GRANT UPDATE (expires_at) ON copy_use TO holdfast_staff, holdfast_worker;
 GRANT SELECT, INSERT, UPDATE ON restore, host_task TO holdfast_staff, holdfast_worker;
 
 -- +goose Down
+REVOKE UPDATE (expires_at) ON copy_use FROM holdfast_staff, holdfast_worker;
+ALTER TABLE copy_use DROP COLUMN restore_id;
 ALTER TABLE restore DROP COLUMN task_id;
 DROP TABLE host_task, restore;
 DROP TYPE restore_what, restore_state, host_task_state, host_task_kind;

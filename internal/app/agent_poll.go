@@ -212,7 +212,7 @@ func (a *App) lease(ctx context.Context, tx *store.Tx, h AgentHost, epoch int64,
 	if err != nil {
 		return nil, err
 	}
-	picked, err := tx.PickRuns(ctx, dbq.PickRunsParams{HostID: h.ID, Free: int32(free), Limited: at.destinations, Places: at.places}) //nolint:gosec // at most 64
+	picked, err := tx.PickRuns(ctx, dbq.PickRunsParams{HostID: h.ID, Free: int32(free), Limited: at.destinations, Places: at.places, Restores: h.Protocol >= restoreProtocol}) //nolint:gosec // at most 64
 	if err != nil {
 		return nil, err
 	}

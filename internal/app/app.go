@@ -24,6 +24,8 @@ type Storage interface {
 	// Token signs a token that may append to the repository name at the
 	// destination, for the run and fence, until expires.
 	Token(destination id.Destination, name string, run id.Run, fence int64, quotaBytes int64, expires time.Time) (string, error)
+	// ReadToken signs a token that may read the repository and change nothing.
+	ReadToken(destination id.Destination, name string, task id.HostTask, fence int64, expires time.Time) (string, error)
 }
 
 // App is the use cases over one store. It is safe for several goroutines.

@@ -36,6 +36,10 @@ type restorePlan struct {
 	AskedBy        string // "" for the transaction's actor
 }
 
+// restoreProtocol is the first version of the agents' protocol that has
+// restores.
+const restoreProtocol = 3
+
 var errRestoreNotYet = errs.New(errs.Unsupported, "Restores are not built yet.")
 
 // planRestore plans a restore within a transaction of staff or of the system:

@@ -55,6 +55,15 @@ func (s Storage) Token(d id.Destination, name string, run id.Run, fence, quotaBy
 	}), nil
 }
 
+// ReadToken signs a token that reads one repository, for a host's task.
+func (s Storage) ReadToken(d id.Destination, name string, task id.HostTask, fence int64, expires time.Time) (string, error) {
+	key, err := VaultKey(s.key, d)
+	if err != nil {
+		return "", err
+	}
+	return vault.Sign(key, vault.Claims{Repository: name, Session: task.String(), Fence: fence, Mode: vault.ModeRead, Expires: expires}), nil
+}
+
 // VaultKey is the key that signs the tokens of one destination: a token for
 // one opens no other.
 func VaultKey(key seal.Key, d id.Destination) ([]byte, error) {

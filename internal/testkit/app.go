@@ -33,6 +33,11 @@ func (Storage) Token(_ id.Destination, name string, run id.Run, fence, _ int64, 
 	return fmt.Sprintf("%s %s %d", name, run, fence), nil
 }
 
+// ReadToken gives a token that opens nothing.
+func (Storage) ReadToken(_ id.Destination, name string, task id.HostTask, fence int64, _ time.Time) (string, error) {
+	return fmt.Sprintf("read %s %s %d", name, task, fence), nil
+}
+
 // App is a fresh control plane's use cases over a database of its own, with
 // a default destination in a folder that is removed after the test.
 type App struct {

@@ -69,9 +69,11 @@ FROM copy c WHERE c.tenant_id = $1 AND c.run_id = $2;
 -- the destination's places.
 -- name: WaitOfRun :one
 SELECT h.name AS host_name, h.state AS host_state, h.last_seen_at, h.max_runs, s.state AS site_state, s.name AS site_name, s.time_zone, t.name AS tenant_name,
-  (SELECT count(*) FROM run l WHERE l.host_id = r.host_id AND l.state = 'leased') AS host_running,
+  ((SELECT count(*) FROM run l WHERE l.host_id = r.host_id AND l.state = 'leased')
+    + (SELECT count(*) FROM host_task l WHERE l.host_id = r.host_id AND l.state = 'leased'))::bigint AS host_running,
   (SELECT count(*) FROM run q WHERE q.host_id = r.host_id AND q.state = 'queued' AND (q.priority, q.created_at, q.id) < (r.priority, r.created_at, r.id)) AS ahead,
   EXISTS (SELECT 1 FROM run o WHERE o.site_id = r.site_id AND o.state = 'leased' AND o.id <> r.id)::bool AS site_busy,
+  EXISTS (SELECT 1 FROM host_task k WHERE k.site_id = r.site_id AND (k.state = 'leased' OR k.state = 'queued' AND k.kind <> 'settle' AND h.protocol >= 3))::bool AS site_restored,
   coalesce(p.state::text, '')::text AS repository_state,
   coalesce((SELECT k.error FROM keeper_task k WHERE k.repository_id = p.id AND k.kind = 'create_repository' ORDER BY k.created_at DESC LIMIT 1), '')::text AS repository_error,
   coalesce(d.name, '')::text AS destination_name, coalesce(d.state::text, '')::text AS destination_state, coalesce(d.max_runs, 0)::int AS destination_max,
@@ -118,7 +120,9 @@ WHERE tenant_id = $1 AND id = $2 AND state = 'leased' AND fence = $3;
 
 -- Fair between the tenants of a host, and within the places that the caller
 -- has at destinations with a limit. At such a destination that the caller has
--- not locked, nothing is picked.
+-- not locked, nothing is picked. A restore goes before every backup of its site,
+-- where the agent can do restores: a site that waits for one, or has one at
+-- work, is passed over, and its slots are served afterwards.
 -- name: PickRuns :many
 WITH held AS (
   SELECT h.tenant_id, h.site_id FROM run h WHERE h.host_id = $1 AND h.state = 'leased'
@@ -131,6 +135,8 @@ WITH held AS (
   WHERE r.host_id = $1 AND r.state = 'queued' AND s.state = 'active' AND coalesce(d.state, 'active') = 'active'
     AND (coalesce(d.max_runs, 0) = 0 OR place.places > 0)
     AND NOT EXISTS (SELECT 1 FROM held WHERE held.site_id = r.site_id)
+    AND NOT EXISTS (SELECT 1 FROM host_task k WHERE k.site_id = r.site_id
+      AND (k.state = 'leased' OR k.state = 'queued' AND k.kind <> 'settle' AND sqlc.arg(restores)::bool))
   ORDER BY r.site_id, r.priority, r.created_at
 ), placed AS (
   SELECT c.tenant_id, c.id, c.priority, c.created_at, c.destination_id, c.places,
@@ -147,7 +153,7 @@ WHERE n.nth <= coalesce(n.places, n.nth) ORDER BY n.turn, n.priority, n.created_
 
 -- name: LeaseRun :one
 UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = sqlc.arg(now)::timestamptz, last_progress_at = NULL, moved_at = NULL, progress = '{}'
-WHERE tenant_id = $1 AND id = $2 AND state = 'queued'
+WHERE run.tenant_id = $1 AND run.id = $2 AND run.state = 'queued' AND NOT EXISTS (SELECT 1 FROM host_task k WHERE k.site_id = run.site_id AND k.state = 'leased')
 RETURNING *;
 
 -- name: RunsOfSite :many

@@ -83,6 +83,8 @@ func (s runPage) whyQueued() *dash.Problem {
 		return p
 	}
 	switch {
+	case w.SiteRestored:
+		return waiting("The site is being restored", "A restore goes before every copy. This one is taken after it; nothing that is owed is lost.")
 	case w.SiteBusy:
 		return waiting("Another copy of this site is being taken", "A site takes one copy at a time. This one begins by itself after it.")
 	case w.DestinationState == string(dbq.DestinationStateReadOnly):

@@ -60,6 +60,10 @@ func (storage) Token(id.Destination, string, id.Run, int64, int64, time.Time) (s
 	return "token", nil
 }
 
+func (storage) ReadToken(id.Destination, string, id.HostTask, int64, time.Time) (string, error) {
+	return "token", nil
+}
+
 // house is a control plane with two tenants, of one site each.
 type house struct {
 	t        *testing.T

@@ -19,10 +19,11 @@ SELECT h.id AS host_id, t.turn_at,
   (SELECT count(*) FROM run l WHERE l.destination_id = $1::uuid AND l.host_id = h.id AND l.state = 'leased') AS held,
   (h.state = 'active' AND h.last_seen_at > $2::timestamptz
     AND (SELECT w.state FROM destination w WHERE w.id = $1::uuid) = 'active'
-    AND (SELECT count(*) FROM run o WHERE o.host_id = h.id AND o.state = 'leased') < h.max_runs
+    AND (SELECT count(*) FROM run o WHERE o.host_id = h.id AND o.state = 'leased') + (SELECT count(*) FROM host_task o WHERE o.host_id = h.id AND o.state = 'leased') < h.max_runs
     AND EXISTS (SELECT 1 FROM run q JOIN site s ON s.tenant_id = q.tenant_id AND s.id = q.site_id
       WHERE q.destination_id = $1::uuid AND q.host_id = h.id AND q.state = 'queued' AND s.state = 'active'
-        AND NOT EXISTS (SELECT 1 FROM run b WHERE b.site_id = q.site_id AND b.state = 'leased')))::bool AS waiting
+        AND NOT EXISTS (SELECT 1 FROM run b WHERE b.site_id = q.site_id AND b.state = 'leased')
+        AND NOT EXISTS (SELECT 1 FROM host_task k WHERE k.site_id = q.site_id AND (k.state = 'leased' OR k.state = 'queued' AND k.kind <> 'settle' AND h.protocol >= 3))))::bool AS waiting
 FROM host h LEFT JOIN destination_turn t ON t.destination_id = $1::uuid AND t.host_id = h.id
 WHERE EXISTS (SELECT 1 FROM run r WHERE r.destination_id = $1::uuid AND r.host_id = h.id AND r.state IN ('queued', 'leased'))
 `

@@ -278,7 +278,7 @@ func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) error {
 
 const leaseRun = `-- name: LeaseRun :one
 UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = $4::timestamptz, last_progress_at = NULL, moved_at = NULL, progress = '{}'
-WHERE tenant_id = $1 AND id = $2 AND state = 'queued'
+WHERE run.tenant_id = $1 AND run.id = $2 AND run.state = 'queued' AND NOT EXISTS (SELECT 1 FROM host_task k WHERE k.site_id = run.site_id AND k.state = 'leased')
 RETURNING tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at
 `
 
@@ -714,6 +714,8 @@ WITH held AS (
   WHERE r.host_id = $1 AND r.state = 'queued' AND s.state = 'active' AND coalesce(d.state, 'active') = 'active'
     AND (coalesce(d.max_runs, 0) = 0 OR place.places > 0)
     AND NOT EXISTS (SELECT 1 FROM held WHERE held.site_id = r.site_id)
+    AND NOT EXISTS (SELECT 1 FROM host_task k WHERE k.site_id = r.site_id
+      AND (k.state = 'leased' OR k.state = 'queued' AND k.kind <> 'settle' AND $5::bool))
   ORDER BY r.site_id, r.priority, r.created_at
 ), placed AS (
   SELECT c.tenant_id, c.id, c.priority, c.created_at, c.destination_id, c.places,
@@ -730,10 +732,11 @@ WHERE n.nth <= coalesce(n.places, n.nth) ORDER BY n.turn, n.priority, n.created_
 `
 
 type PickRunsParams struct {
-	HostID  id.Host
-	Free    int32
-	Limited []pgtype.UUID
-	Places  []int32
+	HostID   id.Host
+	Free     int32
+	Limited  []pgtype.UUID
+	Places   []int32
+	Restores bool
 }
 
 type PickRunsRow struct {
@@ -743,13 +746,16 @@ type PickRunsRow struct {
 
 // Fair between the tenants of a host, and within the places that the caller
 // has at destinations with a limit. At such a destination that the caller has
-// not locked, nothing is picked.
+// not locked, nothing is picked. A restore goes before every backup of its site,
+// where the agent can do restores: a site that waits for one, or has one at
+// work, is passed over, and its slots are served afterwards.
 func (q *Queries) PickRuns(ctx context.Context, arg PickRunsParams) ([]PickRunsRow, error) {
 	rows, err := q.db.Query(ctx, pickRuns,
 		arg.HostID,
 		arg.Free,
 		arg.Limited,
 		arg.Places,
+		arg.Restores,
 	)
 	if err != nil {
 		return nil, err
@@ -1021,9 +1027,11 @@ func (q *Queries) StartRun(ctx context.Context, arg StartRunParams) (int64, erro
 
 const waitOfRun = `-- name: WaitOfRun :one
 SELECT h.name AS host_name, h.state AS host_state, h.last_seen_at, h.max_runs, s.state AS site_state, s.name AS site_name, s.time_zone, t.name AS tenant_name,
-  (SELECT count(*) FROM run l WHERE l.host_id = r.host_id AND l.state = 'leased') AS host_running,
+  ((SELECT count(*) FROM run l WHERE l.host_id = r.host_id AND l.state = 'leased')
+    + (SELECT count(*) FROM host_task l WHERE l.host_id = r.host_id AND l.state = 'leased'))::bigint AS host_running,
   (SELECT count(*) FROM run q WHERE q.host_id = r.host_id AND q.state = 'queued' AND (q.priority, q.created_at, q.id) < (r.priority, r.created_at, r.id)) AS ahead,
   EXISTS (SELECT 1 FROM run o WHERE o.site_id = r.site_id AND o.state = 'leased' AND o.id <> r.id)::bool AS site_busy,
+  EXISTS (SELECT 1 FROM host_task k WHERE k.site_id = r.site_id AND (k.state = 'leased' OR k.state = 'queued' AND k.kind <> 'settle' AND h.protocol >= 3))::bool AS site_restored,
   coalesce(p.state::text, '')::text AS repository_state,
   coalesce((SELECT k.error FROM keeper_task k WHERE k.repository_id = p.id AND k.kind = 'create_repository' ORDER BY k.created_at DESC LIMIT 1), '')::text AS repository_error,
   coalesce(d.name, '')::text AS destination_name, coalesce(d.state::text, '')::text AS destination_state, coalesce(d.max_runs, 0)::int AS destination_max,
@@ -1051,6 +1059,7 @@ type WaitOfRunRow struct {
 	HostRunning        int64
 	Ahead              int64
 	SiteBusy           bool
+	SiteRestored       bool
 	RepositoryState    string
 	RepositoryError    string
 	DestinationName    string
@@ -1076,6 +1085,7 @@ func (q *Queries) WaitOfRun(ctx context.Context, arg WaitOfRunParams) (WaitOfRun
 		&i.HostRunning,
 		&i.Ahead,
 		&i.SiteBusy,
+		&i.SiteRestored,
 		&i.RepositoryState,
 		&i.RepositoryError,
 		&i.DestinationName,
