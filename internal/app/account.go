@@ -127,6 +127,7 @@ type Person struct {
 	CodesLeft   int             // recovery codes that were not used yet
 	MustEnrol   bool            // to get a second factor before anything else
 	TimeZone    string          // whose clock they are shown, "" for each site's own
+	rules       identity.Rules  // what was asked of people when they were loaded
 }
 
 // PersonByID loads a signed-in person anew, so that a role that was taken away
@@ -172,7 +173,12 @@ func (a *App) personOf(ctx context.Context, tx *store.Tx, acc dbq.Account) (Pers
 		p.Actor.Memberships = append(p.Actor.Memberships, authz.Membership{Tenant: r.TenantID, Role: r.Role})
 	}
 	p.Holder = identity.Holder{Staff: acc.StaffRole != nil, TOTP: f.Totp, Passkeys: int(f.Passkeys)}
-	p.MustEnrol = identity.MustEnrol(p.Holder, a.people.Rules)
+	s, err := a.settingsIn(ctx, tx)
+	if err != nil {
+		return Person{}, err
+	}
+	p.rules = identity.Rules{StaffSecondFactor: s.StaffSecondFactor}
+	p.MustEnrol = identity.MustEnrol(p.Holder, p.rules)
 	return p, nil
 }
 

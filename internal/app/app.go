@@ -6,6 +6,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"holdfast/internal/authz"
@@ -37,6 +38,7 @@ type App struct {
 	log     *slog.Logger
 	heal    healing
 	people  People
+	known   atomic.Pointer[lastKnown]
 }
 
 // New makes the use cases.

@@ -38,8 +38,12 @@ func (a *App) UsePeople(p People) {
 // CanMail tells whether mail is set up.
 func (a *App) CanMail() bool { return a.people.Mailer != nil }
 
-// Product is who this installation says it is.
+// Product is who this installation says it is: the hoster's name where that
+// was set on the page of settings, what the environment says before.
 func (a *App) Product() string {
+	if name := a.called(); name != "" {
+		return name
+	}
 	if a.people.Product == "" {
 		return "Holdfast"
 	}
@@ -48,7 +52,7 @@ func (a *App) Product() string {
 
 // Next tells what a person who has shown these proofs still owes.
 func (a *App) Next(shown []identity.Proof, p Person) identity.Step {
-	return identity.Next(shown, p.Holder, a.people.Rules)
+	return identity.Next(shown, p.Holder, p.rules)
 }
 
 // From is where a request came from, for the event log and the person's own
@@ -66,4 +70,4 @@ func ofAccount(account id.Account) store.Subject {
 }
 
 // StaffSecondFactor tells whether staff must have a second factor.
-func (a *App) StaffSecondFactor() bool { return a.people.Rules.StaffSecondFactor }
+func (a *App) StaffSecondFactor(ctx context.Context) bool { return a.Known(ctx).StaffSecondFactor }

@@ -81,7 +81,7 @@ func (a *App) SendMail(ctx context.Context, ref id.Mail) error {
 	if a.people.Mailer == nil {
 		err = errs.New(errs.Unavailable, "no mail is set up here")
 	} else {
-		err = a.people.Mailer.Send(ctx, a.write(*row, token))
+		err = a.people.Mailer.Send(ctx, a.write(ctx, *row, token))
 	}
 	after := context.WithoutCancel(ctx)
 	return errors.Join(plain(err), a.system(after, "mail", func(ctx context.Context, tx *store.Tx) error {
@@ -206,11 +206,12 @@ func (a *App) link(kind dbq.MailKind, token string) string {
 	return strings.TrimRight(a.people.URL, "/") + linkPaths[kind] + token
 }
 
-func (a *App) write(m dbq.MailOutbox, token string) mail.Message {
+func (a *App) write(ctx context.Context, m dbq.MailOutbox, token string) mail.Message {
 	var w letterWords
 	_ = json.Unmarshal(m.Words, &w) // written by queueMail; what cannot be read is left out
+	support := a.Known(ctx).SupportEmail
 	subject, text := identity.Letter{
-		Kind: identity.LetterKind(m.Kind), Product: a.Product(), Link: a.link(m.Kind, token), Into: w.Into, Role: w.Role, What: w.What, At: m.CreatedAt,
+		Kind: identity.LetterKind(m.Kind), Product: a.Product(), Support: support, Link: a.link(m.Kind, token), Into: w.Into, Role: w.Role, What: w.What, At: m.CreatedAt,
 	}.Write()
 	return mail.Message{ID: m.ID.String(), To: m.Recipient, Subject: subject, Text: text}
 }

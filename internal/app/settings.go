@@ -94,6 +94,7 @@ func (a *App) ChangeSettings(ctx context.Context, who authz.Actor, s Settings) e
 	if err != nil {
 		return err
 	}
+	defer a.known.Store(nil)
 	return a.do(ctx, who, authz.ChangeSettings, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
 		was, err := a.settingsIn(ctx, tx)
 		if err != nil {

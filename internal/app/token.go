@@ -22,7 +22,7 @@ const TokenPrefix = "hft_"
 // For how long a token of the API is good, in days.
 const (
 	TokenDays    = 90
-	maxTokenDays = 1096
+	MaxTokenDays = 1096
 )
 
 // NewToken is a token of the API to make: of the staff, or of one tenant.
@@ -40,13 +40,16 @@ var tokenName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 // owner, who makes tokens and accounts.
 var tokenRoles = []tenant.StaffRole{tenant.Operator, tenant.Support, tenant.Auditor}
 
+// TokenStaffRoles are the staff's roles that a token may have.
+func TokenStaffRoles() []tenant.StaffRole { return slices.Clone(tokenRoles) }
+
 // Check says what is wrong with it, without looking at the database.
 func (n NewToken) Check() error {
 	switch {
 	case !tokenName.MatchString(n.Name):
 		return errs.Field("name", "%q must be a short lower-case name, like monitoring", clip(n.Name, 80))
-	case n.Days < 0 || n.Days > maxTokenDays:
-		return errs.Field("expires", "%d must be from 1 to %d days", n.Days, maxTokenDays)
+	case n.Days < 0 || n.Days > MaxTokenDays:
+		return errs.Field("expires", "%d must be from 1 to %d days", n.Days, MaxTokenDays)
 	case n.Tenant == "" && !slices.Contains(tokenRoles, n.Staff):
 		return errs.Field("role", "%q must be operator, support or auditor; or name a tenant and admin, member or viewer", n.Staff)
 	case n.Tenant != "" && !slices.Contains(tenant.Roles(), n.Role):

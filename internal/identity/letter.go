@@ -22,6 +22,7 @@ const (
 type Letter struct {
 	Kind    LetterKind
 	Product string // who writes
+	Support string // where to write to with questions; "" for nowhere
 	Link    string // for the kinds that carry one
 	Into    string // an invitation: the organisation, "" for the staff
 	Role    string // in it
@@ -63,7 +64,11 @@ func (l Letter) Write() (subject, text string) {
 		subject = l.What
 		lines = []string{l.What + ", on " + l.At.UTC().Format("2 January 2006 at 15:04") + " UTC.", "Was it you? Then there is nothing to do.", "If it was not, set a new password now and tell us: " + l.Link}
 	}
-	return oneLine(subject), strings.Join(lines, "\n\n") + "\n\n-- \n" + oneLine(l.Product) + "\n"
+	foot := oneLine(l.Product) + "\n"
+	if l.Support != "" {
+		foot += "Questions: " + oneLine(l.Support) + "\n"
+	}
+	return oneLine(subject), strings.Join(lines, "\n\n") + "\n\n-- \n" + foot
 }
 
 // oneLine keeps what people typed from adding lines to a mail's head.

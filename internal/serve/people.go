@@ -86,8 +86,8 @@ func (p *PeopleConfig) at(web string) string {
 }
 
 // use tells the use cases how to treat people.
-func (p PeopleConfig) use(a *app.App) error {
-	people := app.People{Rules: identity.Rules{StaffSecondFactor: p.SecondFactor == "required"}, URL: p.URL, Product: p.Name}
+func (p PeopleConfig) use(a *app.App, hoster string) error {
+	people := app.People{Rules: identity.Rules{StaffSecondFactor: p.SecondFactor == "required"}, URL: p.URL, Product: p.Name, Hoster: hoster}
 	if p.SMTPURL != "" {
 		server, err := mail.Open(p.SMTPURL, p.MailFrom, clock.System{})
 		if err != nil {

@@ -76,7 +76,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.App = app.New(s.DB.Store, key, NewStorage(key, s.AgentURL, s.Pin), clock.System{}, c.Logger)
 	c.People.URL = c.People.at(s.WebURL)
-	if err := c.People.use(s.App); err != nil {
+	if err := c.People.use(s.App, c.Hoster.Name); err != nil {
 		return nil, errors.Join(err, webL.Close(), agentL.Close(), s.DB.Close(context.WithoutCancel(ctx)))
 	}
 	if err := s.begin(ctx, c, tlsConfig, webL, agentL); err != nil {

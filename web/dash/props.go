@@ -52,6 +52,7 @@ func StaffNav(current Section) []ui.NavItem {
 		{Label: "Queue", Href: QueuePath, Current: current == QueueSection},
 		{Label: "Policies", Href: PoliciesPath, Current: current == PoliciesSection},
 		{Label: "Audit", Href: AuditPath, Current: current == AuditSection},
+		{Label: "Settings", Href: SettingsPath, Current: current == SettingsSection},
 	}
 }
 

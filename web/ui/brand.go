@@ -7,6 +7,8 @@ import "context"
 type Brand struct {
 	Name string
 	Mark string // the address of their mark; ours is drawn when empty
+	// Support is the mail address to write to with questions; none when empty.
+	Support string
 }
 
 type brandKey struct{}

@@ -12,6 +12,7 @@ import (
 	"holdfast/internal/app"
 	"holdfast/web/dash"
 	"holdfast/web/portal"
+	"holdfast/web/static"
 	"holdfast/web/ui"
 )
 
@@ -51,12 +52,21 @@ func (i Inside) Said(ctx context.Context) *ui.Notice {
 }
 
 // branded makes pages that customers see carry the hoster's name and mark.
+// What was set on the page of settings goes before what the door was given.
 func (d *Door) branded(next http.Handler) http.Handler {
-	if d.brand.Name == "" {
-		return next
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(ui.WithBrand(r.Context(), d.brand)))
+		if r.URL.Path == "/healthz" || strings.HasPrefix(r.URL.Path, static.Prefix) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		b := d.brand
+		if s := d.app.Known(r.Context()); s.Version > 0 {
+			b.Name, b.Support = s.HosterName, s.SupportEmail
+		}
+		if b.Name != "" {
+			r = r.WithContext(ui.WithBrand(r.Context(), b))
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -166,6 +166,7 @@ func (d *Door) pages(r chi.Router) {
 	d.destinationPages(r)
 	r.Get(dash.AuditPath, d.signed(d.audit))
 	r.Get(dash.QueuePath, d.signed(d.queue))
+	d.settingsPages(r)
 }
 
 // health answers 200 when the database does, for those who watch the process.

@@ -18,6 +18,7 @@ type said struct {
 	Expires                                    time.Time
 	Host                                       string
 	Attempt                                    int64
+	Changed                                    []string
 }
 
 // tells words any event: what the site's timeline has words for by those, the
@@ -182,6 +183,8 @@ func (t teller) tellsOfWork(verb string, d said) (string, string) {
 		return "A token of the API was made" + withName(d.Name) + ".", d.Role
 	case "token.revoked":
 		return "A token of the API was revoked" + withName(d.Name) + ".", ""
+	case "settings.changed":
+		return "The settings were changed.", changedWords(d.Changed)
 	case "rescue_kit.exported":
 		return "The rescue kit was printed: the passwords of " + words.Many(d.Repositories, "repository", "repositories") + ".", ""
 	case "audit.exported":
@@ -241,6 +244,7 @@ var verbGroups = []struct{ verb, label string }{
 	{"invitation.made", "Invited"},
 	{"token.made", "API token made"},
 	{"token.revoked", "API token revoked"},
+	{"settings.changed", "Settings changed"},
 	{"rescue_kit.exported", "Rescue kit printed"},
 	{"audit.exported", "Events taken away as a file"},
 	{"copy.opened", "Copy opened to be read"},
@@ -286,7 +290,7 @@ var verbGroups = []struct{ verb, label string }{
 func staffVerb(verb string) bool {
 	kind, _, _ := strings.Cut(verb, ".")
 	switch kind {
-	case "host", "destination", "rescue_kit", "clock", "tenant", "policy", "view":
+	case "host", "destination", "rescue_kit", "clock", "tenant", "policy", "view", "settings":
 		return true
 	case "account":
 		return verb != "account.added" && verb != "account.member_removed"

@@ -25,7 +25,7 @@ func (d *Door) account(_ http.ResponseWriter, r *http.Request, p app.Person) (te
 		return nil, err
 	}
 	props := dash.AccountProps{
-		Page: d.page(r.Context(), p, dash.NoSection), Name: p.Name, Email: p.Email, Authenticator: p.Holder.TOTP, Required: d.app.StaffSecondFactor() && isStaff(p),
+		Page: d.page(r.Context(), p, dash.NoSection), Name: p.Name, Email: p.Email, Authenticator: p.Holder.TOTP, Required: d.app.StaffSecondFactor(r.Context()) && isStaff(p),
 	}
 	if p.Holder.HasSecond() {
 		props.CodesLeft, props.FewCodes = words.Many(int64(p.CodesLeft), "code is left.", "codes are left."), p.CodesLeft < fewCodes
@@ -177,7 +177,7 @@ func (d *Door) removeTOTP(w http.ResponseWriter, r *http.Request, p app.Person) 
 		return nil, err
 	}
 	d.say(r.Context(), ui.Good, "The authenticator is removed.")
-	if d.app.StaffSecondFactor() && isStaff(p) && p.Holder.Passkeys == 0 {
+	if d.app.StaffSecondFactor(r.Context()) && isStaff(p) && p.Holder.Passkeys == 0 {
 		see(w, r, dash.SecondFactorPath)
 		return nil, nil //nolint:nilnil // it has answered by itself
 	}

@@ -190,7 +190,7 @@ func (d *Door) removePasskey(w http.ResponseWriter, r *http.Request, p app.Perso
 		return nil, err
 	}
 	d.say(r.Context(), ui.Good, "The passkey is removed here. Your device may still offer it; it opens nothing.")
-	if d.app.StaffSecondFactor() && isStaff(p) && p.Holder.Passkeys == 1 && !p.Holder.TOTP {
+	if d.app.StaffSecondFactor(r.Context()) && isStaff(p) && p.Holder.Passkeys == 1 && !p.Holder.TOTP {
 		see(w, r, dash.SecondFactorPath)
 		return nil, nil //nolint:nilnil // it has answered by itself
 	}

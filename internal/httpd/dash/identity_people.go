@@ -119,7 +119,7 @@ func (d *Door) staffProps(r *http.Request, p app.Person, props *dash.PeopleProps
 		row := dash.PersonRow{Name: m.Name, Email: m.Email, Role: string(*m.StaffRole), You: m.ID == p.Actor.Account, Disabled: m.DisabledAt != nil, Second: "none", SecondState: ui.None}
 		if m.SecondFactor {
 			row.Second, row.SecondState = "set up", ui.Good
-		} else if d.app.StaffSecondFactor() {
+		} else if d.app.StaffSecondFactor(r.Context()) {
 			row.SecondState = ui.Late
 		}
 		if manages && !row.You {

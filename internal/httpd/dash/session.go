@@ -22,7 +22,7 @@ import (
 
 // How long a session lasts, in all and with nobody there.
 const (
-	sessionLife = 12 * time.Hour
+	sessionLife = 12 * time.Hour // before anybody has signed in; then it is what the settings say
 	sessionIdle = 2 * time.Hour
 )
 

@@ -134,7 +134,8 @@ func (d *Door) admit(r *http.Request, p app.Person, shown []identity.Proof, next
 		d.sessions.Put(ctx, keyShown, string(shown[0]))
 		return onward(dash.SignInCodePath, next), nil
 	}
-	deadline := clock.System{}.Now().Add(sessionLife) // scs reads the system's clock too
+	lasts := time.Duration(d.app.Known(ctx).SessionHours) * time.Hour
+	deadline := clock.System{}.Now().Add(lasts) // scs reads the system's clock too
 	d.sessions.SetDeadline(ctx, deadline)
 	if slices.Contains(shown, identity.Password) || slices.Contains(shown, identity.Passkey) {
 		d.sessions.Put(ctx, keyFresh, d.clock.Now().Unix())
