@@ -53,6 +53,9 @@ func (l *load) drop(ctx context.Context, statements []string) error {
 
 // drops gives the statements that empty the database.
 func (l *load) drops(ctx context.Context) ([]string, error) {
+	if l.Beside {
+		return l.ownDrops(ctx)
+	}
 	query := `SELECT CASE table_type WHEN 'VIEW' THEN 'VIEW' WHEN 'SEQUENCE' THEN 'SEQUENCE' ELSE 'TABLE' END, '', table_name FROM information_schema.tables WHERE table_schema = DATABASE()
 		UNION ALL SELECT routine_type, '', routine_name FROM information_schema.routines WHERE routine_schema = DATABASE()
 		UNION ALL SELECT 'EVENT', '', event_name FROM information_schema.events WHERE event_schema = DATABASE()`
@@ -89,6 +92,19 @@ func (l *load) drops(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("list what the database holds: %w", err)
 	}
 	return l.dropStatements(kinds, byKind), nil
+}
+
+// ownDrops drops the tables of the site alone, which take their sequences with them.
+func (l *load) ownDrops(ctx context.Context) ([]string, error) {
+	inv, err := take(ctx, l.db, l.Conn)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(inv.tables))
+	for i, t := range inv.tables {
+		names[i] = l.Flavour.quote(t)
+	}
+	return l.dropStatements([]string{"TABLE"}, map[string][]string{"TABLE": names}), nil
 }
 
 // dropStatements drops many at once where the server lets us: each statement

@@ -43,7 +43,9 @@ func Load(ctx context.Context, c Conn, r io.Reader, o LoadOptions) error {
 	if (format == FormatPGCustom) != (c.Flavour == PostgreSQL) {
 		return errs.New(errs.Invalid, "This dump is of the other kind of server: a %s dump cannot be loaded into %s.", format, c.Flavour)
 	}
-	c.Prefix = ""
+	if !o.Beside {
+		c.Prefix = ""
+	}
 	db, inv, err := survey(ctx, c)
 	if err != nil {
 		return err
@@ -53,8 +55,12 @@ func Load(ctx context.Context, c Conn, r io.Reader, o LoadOptions) error {
 	if err := l.fits(ctx, head); err != nil {
 		return err
 	}
-	if held := len(inv.tables) + len(inv.others); held > 0 {
-		if !o.Replace {
+	held := len(inv.tables)
+	if !o.Beside {
+		held += len(inv.others)
+	}
+	if held > 0 {
+		if !o.Replace || o.Beside {
 			return errs.New(errs.Conflict, "The database %s is not empty (%d tables); a dump is loaded into an empty one, or with --replace in place of what is there.", c.Name, held)
 		}
 		if err := l.empty(ctx); err != nil {
@@ -79,6 +85,16 @@ type load struct {
 	db  *sql.DB
 	inv *inventory
 	in  *bufio.Reader
+	at  LoadProgress
+}
+
+// tell counts bytes that the client was given.
+func (l *load) tell(n, tables int) {
+	l.at.Bytes += int64(n)
+	l.at.Tables = max(l.at.Tables, tables)
+	if l.Progress != nil {
+		l.Progress(l.at)
+	}
 }
 
 // formatOf tells a dump by its first bytes.
@@ -123,6 +139,9 @@ func (l *load) undo(ctx context.Context, cause error) error {
 	}
 	if err := l.empty(ctx); err != nil {
 		return errs.Wrap(kind, errors.Join(cause, err), "%s What was loaded of it could not be removed again: empty the database %s by hand.", said, l.Name)
+	}
+	if l.Beside {
+		return errs.Wrap(kind, cause, "%s What was loaded of it was removed again.", said)
 	}
 	return errs.Wrap(kind, cause, "%s The database %s was emptied again.", said, l.Name)
 }

@@ -56,9 +56,13 @@ func (l *load) pass(ctx context.Context, scan *sqlScan, w io.Writer) error {
 				return err
 			}
 			known = len(scan.collations)
+			if err := l.ownTables(scan.tables); err != nil {
+				return err
+			}
 			if _, err := w.Write(buf[:n]); err != nil {
 				return fmt.Errorf("give the dump to the client: %w", err)
 			}
+			l.tell(n, len(scan.tables))
 		}
 		if errors.Is(err, io.EOF) {
 			if !scan.whole() {
@@ -70,6 +74,16 @@ func (l *load) pass(ctx context.Context, scan *sqlScan, w io.Writer) error {
 			return fmt.Errorf("read the dump: %w", err)
 		}
 	}
+}
+
+// ownTables refuses a dump that would write among other sites' tables.
+func (l *load) ownTables(names []Table) error {
+	for _, t := range names {
+		if l.Beside && (!strings.HasPrefix(t.Name, l.Prefix) || isOurs(t.Name)) {
+			return errs.New(errs.Invalid, "The dump holds the table %.64s, which is not of this site (prefix %q).", t.Name, l.Prefix)
+		}
+	}
+	return nil
 }
 
 // sandboxLines are the first lines that make a client refuse commands of its

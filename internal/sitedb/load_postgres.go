@@ -27,7 +27,7 @@ func (l *load) postgres(ctx context.Context) error {
 	err = l.feed(ctx, c, func(w io.Writer) error {
 		// The reader's own error must not look like the end of the dump.
 		src := &markedReader{r: l.in}
-		_, err := io.Copy(w, src)
+		_, err := io.Copy(&toldWriter{w: w, tell: func(n int) { l.tell(n, 0) }}, src)
 		if src.err != nil {
 			return fmt.Errorf("read the dump: %w", src.err)
 		}
@@ -38,6 +38,18 @@ func (l *load) postgres(ctx context.Context) error {
 		return errs.Wrap(errs.Incomplete, err, "The dump is cut short or damaged: pg_restore cannot read it to its end.")
 	}
 	return err
+}
+
+type toldWriter struct {
+	w    io.Writer
+	tell func(int)
+}
+
+// Write passes p on and tells how much it was.
+func (t *toldWriter) Write(p []byte) (int, error) {
+	n, err := t.w.Write(p)
+	t.tell(n)
+	return n, err
 }
 
 type markedReader struct {

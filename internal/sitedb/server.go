@@ -39,6 +39,7 @@ type Server struct {
 	stop   func(context.Context) error
 	create func(ctx context.Context, name, user, password string) error
 	drop   func(ctx context.Context, name string) error
+	grant  func(ctx context.Context, pattern, user string) error
 	pid    func() int
 }
 
@@ -83,6 +84,19 @@ func (s *Server) DropDatabase(ctx context.Context, name string) error {
 	}
 	if err := s.drop(ctx, name); err != nil {
 		return fmt.Errorf("drop %s database %s: %w", s.Flavour, name, err)
+	}
+	return nil
+}
+
+// Grant gives a user all rights on databases whose names fit a pattern, with
+// the right to create them: LIKE's of MariaDB; PostgreSQL knows no pattern and
+// lets the user create any.
+func (s *Server) Grant(ctx context.Context, pattern, user string) error {
+	if !plainName.MatchString(strings.TrimSuffix(pattern, "%")) || !plainName.MatchString(user) {
+		return errs.Field("name", "%q and %q are no names.", pattern, user)
+	}
+	if err := s.grant(ctx, pattern, user); err != nil {
+		return fmt.Errorf("grant %s databases %s to %s: %w", s.Flavour, pattern, user, err)
 	}
 	return nil
 }

@@ -160,7 +160,7 @@ func (m *mariaServer) borrow(ctx context.Context) *Server {
 
 func (m *mariaServer) server() *Server {
 	s := &Server{Flavour: MariaDB, Socket: m.socket(), Host: "127.0.0.1", Port: m.port}
-	s.create, s.drop = m.create, m.drop
+	s.create, s.drop, s.grant = m.create, m.drop, m.grant
 	return s
 }
 
@@ -194,6 +194,20 @@ func (m *mariaServer) create(ctx context.Context, name, user, password string) e
 			return err
 		}
 		if _, err := db.ExecContext(ctx, "GRANT ALL ON `"+name+"`.* TO ?@?", user, host); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *mariaServer) grant(ctx context.Context, pattern, user string) error {
+	db, err := m.admin()
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // done with it
+	for _, host := range []string{"%", "localhost"} {
+		if _, err := db.ExecContext(ctx, "GRANT ALL ON `"+strings.ReplaceAll(pattern, "_", `\_`)+"`.* TO ?@?", user, host); err != nil {
 			return err
 		}
 	}

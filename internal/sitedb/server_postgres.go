@@ -40,6 +40,15 @@ func StartPostgres(ctx context.Context, o ServerOptions) (*Server, error) {
 	s.create = func(ctx context.Context, name, user, password string) error {
 		return createPostgres(ctx, c, name, user, password)
 	}
+	s.grant = func(ctx context.Context, _, user string) error {
+		conn, err := pgx.Connect(ctx, c.URL(embedpg.Superuser, "postgres"))
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // done with it
+		_, err = conn.Exec(ctx, "ALTER ROLE "+pgx.Identifier{user}.Sanitize()+" CREATEDB")
+		return err
+	}
 	s.drop = func(ctx context.Context, name string) error {
 		conn, err := pgx.Connect(ctx, c.URL(embedpg.Superuser, "postgres"))
 		if err != nil {

@@ -140,11 +140,23 @@ func IsRetryable(err error) bool {
 	return errors.As(err, &r)
 }
 
+// LoadProgress is told while a load runs.
+type LoadProgress struct {
+	Bytes  int64 // given to the client so far
+	Tables int   // begun so far (mysql family only)
+}
+
 // LoadOptions say what may happen to what is there.
 type LoadOptions struct {
 	// Replace empties the database first; without it a database with any
 	// table is refused (errs.Conflict).
 	Replace bool
+	// Beside loads among tables of other prefixes, which are left alone. The
+	// dump must hold tables of the connection's prefix only, and none of them
+	// may be there yet; a load that fails removes just these.
+	Beside bool
+	// Progress hears how far the load is; may be nil.
+	Progress func(LoadProgress)
 	// Stall is how long the client may take no byte before it counts as hung.
 	// Default 30 minutes.
 	Stall time.Duration

@@ -99,7 +99,7 @@ func take(ctx context.Context, db *sql.DB, c Conn) (*inventory, error) {
 		if err := rows.Scan(&name, &base, &home); err != nil {
 			return nil, fmt.Errorf("list the tables of %s: %w", c, err)
 		}
-		if base && home && strings.HasPrefix(name, c.Prefix) {
+		if base && home && strings.HasPrefix(name, c.Prefix) && !isOurs(name) {
 			inv.tables = append(inv.tables, name)
 		} else {
 			inv.others = append(inv.others, name)
