@@ -15,46 +15,24 @@ import (
 
 // Host is a host as a list shows it.
 type Host struct {
-	Row    dbq.ListHostsRow
+	Row    dbq.HostRowsRow
 	Reach  host.Reach
-	DueAt  time.Time // when the next copy of any of its sites is due; zero for none. Of silent hosts only
+	DueAt  time.Time // when the next copy of any of its sites is due; zero for none, or not told. Of silent hosts only
 	Late   int64     // its sites that are late already, likewise
 	Silent time.Duration
 }
 
-// Hosts gives every host, and what is at risk at those that are silent.
-func (a *App) Hosts(ctx context.Context, who authz.Actor) ([]Host, error) {
-	var out []Host
+// HostNames names every host, for who may see hosts.
+func (a *App) HostNames(ctx context.Context, who authz.Actor) (map[id.Host]string, error) {
+	names := map[id.Host]string{}
 	err := a.do(ctx, who, authz.ViewHosts, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
-		rows, err := tx.ListHosts(ctx)
-		if err != nil {
-			return err
+		rows, err := tx.HostsAtHand(ctx)
+		for _, r := range rows {
+			names[r.ID] = r.Name
 		}
-		out = make([]Host, 0, len(rows))
-		at := map[id.Host]int{}
-		silent := []pgtype.UUID{}
-		for i, r := range rows {
-			h := Host{Row: r, Reach: facts(r.State, r.LastSeenAt, r.ClockSkewMs).Reach(tx.Now)}
-			if h.Reach == host.Silent {
-				h.Silent = tx.Now.Sub(*r.LastSeenAt)
-				silent, at[r.ID] = append(silent, store.Optional(r.ID.UUID())), i
-			}
-			out = append(out, h)
-		}
-		if len(silent) == 0 {
-			return nil
-		}
-		due, err := tx.HostsDue(ctx, dbq.HostsDueParams{Hosts: silent, Now: tx.Now})
-		if err != nil {
-			return err
-		}
-		for _, d := range due {
-			h := &out[at[d.HostID]]
-			h.DueAt, h.Late = known(d.DueAt), d.Overdue
-		}
-		return nil
+		return err
 	})
-	return out, err
+	return names, err
 }
 
 func facts(state dbq.HostState, seen *time.Time, skewMs int64) host.Facts {
@@ -96,7 +74,7 @@ func (a *App) HostByID(ctx context.Context, who authz.Actor, of id.Host) (HostVi
 			return err
 		}
 		h := o.Host
-		v = HostView{Host: Host{Row: dbq.ListHostsRow{
+		v = HostView{Host: Host{Row: dbq.HostRowsRow{
 			ID: h.ID, Name: h.Name, State: h.State, MaxRuns: h.MaxRuns, AgentVersion: h.AgentVersion, Protocol: h.Protocol, Hostname: h.Hostname,
 			ClockSkewMs: h.ClockSkewMs, LastSeenAt: h.LastSeenAt, CreatedAt: h.CreatedAt, Sites: o.Sites, Running: o.Running, Waiting: o.Waiting,
 		}}}

@@ -246,9 +246,9 @@ func TestHost_RevocationEndsTokensThatAreAbout(t *testing.T) {
 	r.host("host-a", 2)
 	token, err := r.NewEnrolment(t.Context(), authz.Console(), "host-a")
 	r.must(err)
-	hosts, err := r.Hosts(t.Context(), authz.Console())
+	hosts, err := r.LookAtHosts(t.Context(), authz.Console(), app.HostsLook{})
 	r.must(err)
-	v, err := r.HostByID(t.Context(), authz.Console(), hosts[0].Row.ID)
+	v, err := r.HostByID(t.Context(), authz.Console(), hosts.Hosts[0].Row.ID)
 	r.must(err)
 	if v.EnrolsUntil.IsZero() {
 		t.Error("the page does not know of the token")
@@ -273,14 +273,16 @@ func TestHosts_SayWhatIsAtRiskWhereTheyAreSilent(t *testing.T) {
 	r.site("own.example", "own", "host-a")
 	a.hello()
 	r.clock.Add(3 * time.Minute)
-	all, err := r.Hosts(t.Context(), authz.Console())
+	v, err := r.LookAtHosts(t.Context(), authz.Console(), app.HostsLook{})
 	r.must(err)
+	all := v.Hosts
 	if all[0].Reach != "silent" || all[0].Silent != 3*time.Minute || all[0].DueAt.IsZero() || all[1].Reach != "unheard" {
 		t.Errorf("%+v", all)
 	}
 	r.clock.Add(10 * 24 * time.Hour)
-	all, err = r.Hosts(t.Context(), authz.Console())
+	v, err = r.LookAtHosts(t.Context(), authz.Console(), app.HostsLook{})
 	r.must(err)
+	all = v.Hosts
 	if all[0].Late != 1 {
 		t.Errorf("%d sites are late", all[0].Late)
 	}

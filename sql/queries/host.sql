@@ -73,10 +73,34 @@ WHERE s.host_id = $1 AND s.state <> 'removed'
 ORDER BY d.overdue_at NULLS LAST, s.name LIMIT $2;
 
 -- When the next copy of any site of each host is due, and how many are late.
+-- Host by host, for they are few: else the planner reads every site.
 -- name: HostsDue :many
-SELECT s.host_id, coalesce(min(d.due_at), 'epoch')::timestamptz AS due_at, count(DISTINCT d.site_id) FILTER (WHERE d.overdue_at <= sqlc.arg(now)::timestamptz) AS overdue
-FROM site s JOIN schedule d ON d.tenant_id = s.tenant_id AND d.site_id = s.id
-WHERE s.host_id = ANY(sqlc.arg(hosts)::uuid[]) AND s.state = 'active' GROUP BY s.host_id;
+SELECT h.id AS host_id, coalesce(x.due_at, 'epoch')::timestamptz AS due_at, x.overdue
+FROM host h CROSS JOIN LATERAL (
+  SELECT min(d.due_at) AS due_at, count(DISTINCT d.site_id) FILTER (WHERE d.overdue_at <= sqlc.arg(now)::timestamptz) AS overdue
+  FROM site s JOIN schedule d ON d.tenant_id = s.tenant_id AND d.site_id = s.id WHERE s.host_id = h.id AND s.state = 'active') x
+WHERE h.id = ANY(sqlc.arg(hosts)::uuid[]);
+
+-- How many sites of each host are late: by an index alone.
+-- name: HostsLate :many
+SELECT h.id AS host_id, (SELECT count(*) FROM standing st WHERE st.host_id = h.id AND st.late_at <= sqlc.arg(now)::timestamptz) AS late
+FROM host h WHERE h.id = ANY(sqlc.arg(hosts)::uuid[]);
+
+-- What every host's standing and name are told by. Hosts are few: their list is
+-- put in order and counted outside.
+-- name: HostsAtHand :many
+SELECT id, name, state, clock_skew_ms, last_seen_at FROM host;
+
+-- The hosts of one page, with their load.
+-- name: HostRows :many
+SELECT h.*,
+  (SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed') AS sites,
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running,
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'queued') AS waiting
+FROM host h WHERE h.id = ANY(sqlc.arg(hosts)::uuid[]);
+
+-- name: CountSitesOfHosts :one
+SELECT coalesce(sum((SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed')), 0)::bigint FROM host h WHERE h.id = ANY(sqlc.arg(hosts)::uuid[]);
 
 -- name: RunsOfHost :many
 SELECT sqlc.embed(r), s.name AS site_name, t.name AS tenant_name

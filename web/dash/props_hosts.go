@@ -20,16 +20,30 @@ const (
 type HostsProps struct {
 	Page
 	State    ui.State
-	Sentence []ui.Phrase
+	Sentence []ui.Phrase // of all hosts, whichever are listed
+	Query    string
+	Kept     []ui.Choice // what else is in force, which the search keeps: Label is the field
+	Filters  []ui.Choice
+	Narrowed bool      // a query or filter is in force: no rows then means no match
+	All      string    // leads to all hosts
+	Total    int64     // hosts that there are
 	Hosts    []HostRow // worst first
 	NewHref  string    // where one is added; empty for whoever may not
 	Pager    ui.Pager
 }
 
+// searchable is false where there is nothing to search.
+func (p HostsProps) searchable() bool { return p.Narrowed || p.Total > 1 }
+
 // listed titles the list, truly.
 func (p HostsProps) listed() string {
-	if len(p.Hosts) == 0 {
+	switch {
+	case p.Narrowed && len(p.Hosts) == 0:
+		return "No host matches"
+	case len(p.Hosts) == 0:
 		return "There is no host yet"
+	case p.Narrowed:
+		return "Hosts found"
 	}
 	return "All hosts"
 }

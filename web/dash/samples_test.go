@@ -59,6 +59,7 @@ func samples() []sample {
 		{"queue", Queue(queueFull())},
 		{"queue-empty", Queue(QueueProps{Page: staff(QueueSection), State: ui.Good, Sentence: ui.Say(ui.Text("Nothing waits and nothing failed.")), Counts: queueCounts("0"), Showing: "that run now"})},
 		{"hosts", Hosts(hostsFull())},
+		{"hosts-no-match", Hosts(HostsProps{Page: staff(HostsSection), Query: hostile, Narrowed: true, Total: 37, All: HostsPath, Filters: hostsFull().Filters})},
 		{"hosts-empty", Hosts(HostsProps{Page: staff(HostsSection), NewHref: NewHostPath})},
 		{"error-404", Error(ErrorProps{Page: staff(NoSection), Status: 404, Sentence: "There is no such page, or it belongs to somebody else.", RequestID: "01939c5e-7c1a-7b5e-8d0a-1f2e3d4c5b6a", BackHref: SitesPath, BackLabel: "All sites"})},
 		{"error-500", Error(ErrorProps{Status: 500, Sentence: "We could not reach our database. Your sites and their copies are not touched by this; try again in a minute.", RequestID: "01939c5e-7c1a-7b5e-8d0a-1f2e3d4c5b6a", BackHref: "/", BackLabel: "Try again"})},
@@ -257,6 +258,8 @@ func hostsFull() HostsProps {
 			{Name: longName, State: ui.None, Word: "not enrolled", Note: "Its token was made 12 min ago and has not been used."},
 			{Name: rtlName, State: ui.Cancelled, Word: "revoked", Agent: "0.2.0", LastSeen: at("41 d ago", "11 Oct 2026"), Running: "0 of 2", Sites: "0"},
 		},
-		Pager: ui.Pager{Words: "4 of 4 hosts", What: "hosts"},
+		Query: "host", Narrowed: true, Total: 37, All: HostsPath,
+		Filters: []ui.Choice{{Label: "All", Href: HostsPath, Count: "37", Selected: true}, {Label: "Silent", Href: HostsPath + "?filter=silent", Count: "1"}, {Label: "Answers", Href: HostsPath + "?filter=answers", Count: "34"}},
+		Pager:   ui.Pager{Words: "4 of 37 hosts", What: "hosts", NextHref: HostsPath + "?after=x", PrevHref: HostsPath + "?before=x"},
 	}
 }

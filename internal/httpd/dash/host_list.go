@@ -1,17 +1,18 @@
 package dash
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
 	"holdfast/internal/app"
 	"holdfast/internal/authz"
+	"holdfast/internal/errs"
 	"holdfast/internal/host"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/id"
@@ -27,28 +28,138 @@ func sitesOfHost(name string) string {
 }
 
 func (d *Door) hosts(_ http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
-	all, err := d.app.Hosts(r.Context(), p.Actor)
+	q := hostsAsked(r.URL.Query())
+	l, err := hostsLookOf(r.URL.Query())
 	if err != nil {
 		return nil, err
 	}
-	props := dash.HostsProps{Page: d.page(r.Context(), p, dash.HostsSection)}
+	v, err := d.app.LookAtHosts(r.Context(), p.Actor, l)
+	if err != nil {
+		return nil, err
+	}
+	props := dash.HostsProps{
+		Page: d.page(r.Context(), p, dash.HostsSection), Query: q.Get("q"), Narrowed: len(q) > 0, Filters: hostFilters(q, v), Pager: hostPager(q, v),
+		All: hostsHref(nil), Total: hostsCount(v.All),
+	}
+	if f := q.Get("filter"); f != "" {
+		props.Kept = []ui.Choice{{Label: "filter", Value: f}}
+	}
 	if may(p, authz.ManageHosts, id.Tenant{}) {
 		props.NewHref = dash.NewHostPath
 	}
 	now := d.clock.Now()
-	for _, h := range all {
+	for _, h := range v.Hosts {
 		props.Hosts = append(props.Hosts, hostRow(h, d.version, now))
 	}
-	slices.SortStableFunc(props.Hosts, func(a, b dash.HostRow) int { return cmp.Compare(hostRank(a.State), hostRank(b.State)) })
-	props.State, props.Sentence = hostsSentence(all)
-	if len(all) > 0 {
-		props.Pager = ui.Pager{Words: words.Many(int64(len(all)), "host", "hosts"), What: "hosts"}
-	}
+	props.State, props.Sentence = hostsSentence(v)
 	return dash.Hosts(props), nil
 }
 
-func hostRank(s ui.State) int {
-	return map[ui.State]int{ui.Unreachable: 0, ui.Late: 1, ui.Waiting: 2, ui.None: 3, ui.Good: 4, ui.Cancelled: 5}[s]
+// hostsAsked are the fields of the address that ask something, without the
+// place in the list.
+func hostsAsked(q url.Values) url.Values {
+	out := url.Values{}
+	for _, f := range []string{"q", "filter"} {
+		if v := q.Get(f); v != "" {
+			out.Set(f, v)
+		}
+	}
+	return out
+}
+
+// hostsHref is the list with a field changed, from its start; "" takes it out.
+func hostsHref(q url.Values, changes ...string) string {
+	out := hostsAsked(q)
+	for i := 0; i+1 < len(changes); i += 2 {
+		out.Set(changes[i], changes[i+1])
+		if changes[i+1] == "" {
+			out.Del(changes[i])
+		}
+	}
+	if len(out) == 0 {
+		return dash.HostsPath
+	}
+	return dash.HostsPath + "?" + out.Encode()
+}
+
+func hostsLookOf(q url.Values) (app.HostsLook, error) {
+	l := app.HostsLook{Search: q.Get("q"), Standing: app.HostStanding(q.Get("filter"))}
+	var err error
+	if l.After, err = hostPlaceOf("after", q.Get("after")); err != nil {
+		return l, err
+	}
+	l.Before, err = hostPlaceOf("before", q.Get("before"))
+	return l, err
+}
+
+// hostPlaceOf reads a cursor: a standing and a name. It is believed only after
+// a look.
+func hostPlaceOf(field, s string) (*app.HostPlace, error) {
+	if s == "" {
+		return nil, nil //nolint:nilnil // from the start
+	}
+	standing, name, ok := strings.Cut(s, ".")
+	if !ok || len(s) > 300 || !utf8.ValidString(s) {
+		return nil, errs.Field(field, "it leads to no place in this list; open the list anew from its start")
+	}
+	return &app.HostPlace{Standing: app.HostStanding(standing), Name: name}, nil
+}
+
+func hostCursor(p app.HostPlace) string { return string(p.Standing) + "." + p.Name }
+
+func hostsCount(by map[app.HostStanding]int64) (n int64) {
+	for _, x := range by {
+		n += x
+	}
+	return n
+}
+
+// hostFilterWords are the choices above the list. Those that are not always
+// there are offered where a host stands so.
+var hostFilterWords = []struct {
+	standing app.HostStanding
+	label    string
+	always   bool
+}{
+	{app.HostSilent, "Silent", true},
+	{app.HostSkewed, "Clock is wrong", false},
+	{app.HostMaintained, "In maintenance", false},
+	{app.HostUnenrolled, "Not enrolled", false},
+	{app.HostWell, "Answers", true},
+	{app.HostRevoked, "Revoked", false},
+}
+
+func hostFilters(q url.Values, v app.HostsView) []ui.Choice {
+	on := q.Get("filter")
+	out := []ui.Choice{{Label: "All", Href: hostsHref(q, "filter", ""), Count: words.Count(hostsCount(v.Standings)), Selected: on == ""}}
+	for _, w := range hostFilterWords {
+		n := v.Standings[w.standing]
+		if n == 0 && !w.always && on != string(w.standing) {
+			continue
+		}
+		out = append(out, ui.Choice{Label: w.label, Href: hostsHref(q, "filter", string(w.standing)), Count: words.Count(n), Selected: on == string(w.standing)})
+	}
+	return out
+}
+
+func hostPager(q url.Values, v app.HostsView) ui.Pager {
+	p := ui.Pager{What: "hosts", Words: words.Many(v.Found, "host", "hosts")}
+	if v.Found == 0 {
+		return ui.Pager{}
+	}
+	if v.More || v.Less {
+		p.Words = words.Count(int64(len(v.Hosts))) + " of " + p.Words
+	}
+	if v.More {
+		p.NextHref = hostsHref(q, "after", hostCursor(v.Last))
+	}
+	if v.Less {
+		p.PrevHref = hostsHref(q)
+		if len(v.Hosts) > 0 {
+			p.PrevHref = hostsHref(q, "before", hostCursor(v.First))
+		}
+	}
+	return p
 }
 
 func hostRow(h app.Host, version string, now time.Time) dash.HostRow {
@@ -138,40 +249,32 @@ func skewNote(ms int64) string {
 	return "Its clock is " + words.Span(skew) + " " + way + "; set it right by NTP, or copies carry wrong times."
 }
 
-func hostsSentence(all []app.Host) (ui.State, []ui.Phrase) {
-	var counted, sites int64
-	var silent []string
-	for _, h := range all {
-		switch h.Reach {
-		case host.Unenrolled, host.Refused:
-		case host.Silent, host.Unheard:
-			silent = append(silent, h.Row.Name)
-			sites += h.Row.Sites
-			counted++
-		default:
-			counted++
-		}
-	}
+// hostsSentence tells how all hosts stand, whichever of them are listed.
+func hostsSentence(v app.HostsView) (ui.State, []ui.Phrase) {
+	all := hostsCount(v.All)
+	counted, n := all-v.All[app.HostUnenrolled]-v.All[app.HostRevoked], v.All[app.HostSilent]
 	switch {
-	case len(all) == 0:
+	case all == 0:
 		return ui.None, nil
 	case counted == 0:
 		return ui.None, ui.Say(ui.Text("No host is enrolled yet."))
-	case len(silent) == 0 && counted == 1:
+	case n == 0 && counted == 1:
 		return ui.Good, ui.Say(ui.Text("The one host answers."))
-	case len(silent) == 0:
+	case n == 0:
 		return ui.Good, ui.Say(ui.Text("All "), ui.Strong(words.Many(counted, "host", "hosts")), ui.Text(" answer."))
 	}
 	var out []ui.Phrase
-	if counted == 1 {
-		out = ui.Say(ui.Text("The one host, "), ui.Strong(silent[0]), ui.Text(", is silent"))
-	} else if len(silent) == 1 {
-		out = ui.Say(ui.Text(words.Count(counted-1)+" of "+words.Many(counted, "host", "hosts")+" answer. "), ui.Strong(silent[0]), ui.Text(" is silent"))
-	} else {
-		n := int64(len(silent))
+	switch {
+	case counted == 1:
+		out = ui.Say(ui.Text("The one host, "), ui.Strong(v.SilentName), ui.Text(", is silent"))
+	case n == counted:
+		out = ui.Say(ui.Text("All "), ui.Strong(words.Many(n, "host", "hosts")), ui.Text(" are silent"))
+	case n == 1:
+		out = ui.Say(ui.Text(words.Count(counted-1)+" of "+words.Many(counted, "host", "hosts")+" answer. "), ui.Strong(v.SilentName), ui.Text(" is silent"))
+	default:
 		out = ui.Say(ui.Text(words.Count(counted-n)+" of "+words.Many(counted, "host", "hosts")+" answer. "), ui.Strong(words.Count(n)), ui.Text(" are silent"))
 	}
-	if sites > 0 {
+	if sites := v.SilentSites; sites > 0 {
 		return ui.Unreachable, append(out, ui.Text("; "), ui.Strong(words.Many(sites, "site", "sites")), ui.Text(" "+verb(sites, "takes", "take")+" no new copies. What was stored is safe."))
 	}
 	return ui.Unreachable, append(out, ui.Text("; no site is touched by that."))

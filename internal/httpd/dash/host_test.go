@@ -195,3 +195,40 @@ func TestDestination_IsMadeReadOnlyWithAReason(t *testing.T) {
 		}
 	}
 }
+
+// Hosts are searched, narrowed by how they stand, and walked by pages whose
+// addresses keep both.
+func TestHosts_AreSearchedNarrowedAndPaged(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b := h.signIn("auditor")
+	h.exec(`INSERT INTO host (id, name, state, created_at) SELECT gen_random_uuid(), 'many-' || lpad(i::text, 3, '0'), 'pending', now() FROM generate_series(1, 120) i`)
+	h.exec(`INSERT INTO host (id, name, state, last_seen_at, credential_hash, created_at) VALUES (gen_random_uuid(), 'many-silent', 'active', now() - interval '1 hour', sha256('x'), now())`)
+	next := regexp.MustCompile(`rel="next" href="([^"]+)"`)
+	seen := map[string]bool{}
+	path, pages := "/hosts?q=many&filter=unenrolled", 0
+	for ; path != ""; pages++ {
+		got := b.get(path)
+		for _, m := range regexp.MustCompile(`<bdi>(many-\d+)</bdi></a>`).FindAllStringSubmatch(got.body, -1) {
+			seen[m[1]] = true
+		}
+		h.wantAll(got, "Not enrolled", `value="many"`, `name="filter" value="unenrolled"`, "120 hosts")
+		h.wantNone(got, "<bdi>many-silent</bdi></a>")
+		path = ""
+		if m := next.FindStringSubmatch(got.body); m != nil {
+			path = strings.ReplaceAll(m[1], "&amp;", "&")
+		}
+	}
+	if pages != 3 || len(seen) != 120 {
+		t.Errorf("%d hosts on %d pages", len(seen), pages)
+	}
+	h.wantAll(b.get("/hosts?q=many&filter=silent"), "many-silent", "1 host")
+	h.wantAll(b.get("/hosts?q=nothing+called+so"), "No host matches", "Show all hosts")
+	for path, want := range map[string]string{
+		"/hosts?filter=lost": "is not one of the choices", "/hosts?after=x": "it leads to no place", "/hosts?before=lost.a": "it leads to no place", "/hosts?after=" + strings.Repeat("a", 400): "it leads to no place", "/hosts?q=" + strings.Repeat("a", 101): "look for less",
+	} {
+		if got := b.get(path); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, want) {
+			t.Errorf("%s: %d, without %q", path, got.status, want)
+		}
+	}
+}

@@ -39,6 +39,17 @@ func (q *Queries) ActivateHost(ctx context.Context, arg ActivateHostParams) (int
 	return result.RowsAffected(), nil
 }
 
+const countSitesOfHosts = `-- name: CountSitesOfHosts :one
+SELECT coalesce(sum((SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed')), 0)::bigint FROM host h WHERE h.id = ANY($1::uuid[])
+`
+
+func (q *Queries) CountSitesOfHosts(ctx context.Context, hosts []pgtype.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, countSitesOfHosts, hosts)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const dropEnrolments = `-- name: DropEnrolments :execrows
 UPDATE host_enrolment SET expires_at = $2::timestamptz WHERE host_id = $1 AND used_at IS NULL AND expires_at > $2::timestamptz
 `
@@ -205,10 +216,119 @@ func (q *Queries) HostOverview(ctx context.Context, argID id.Host) (HostOverview
 	return i, err
 }
 
+const hostRows = `-- name: HostRows :many
+SELECT h.id, h.name, h.state, h.credential_hash, h.epoch, h.instance, h.poll_seq, h.max_runs, h.agent_version, h.protocol, h.hostname, h.clock_skew_ms, h.last_seen_at, h.created_at,
+  (SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed') AS sites,
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running,
+  (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'queued') AS waiting
+FROM host h WHERE h.id = ANY($1::uuid[])
+`
+
+type HostRowsRow struct {
+	ID             id.Host
+	Name           string
+	State          HostState
+	CredentialHash []byte
+	Epoch          int64
+	Instance       *uuid.UUID
+	PollSeq        int64
+	MaxRuns        int32
+	AgentVersion   string
+	Protocol       int32
+	Hostname       string
+	ClockSkewMs    int64
+	LastSeenAt     *time.Time
+	CreatedAt      time.Time
+	Sites          int64
+	Running        int64
+	Waiting        int64
+}
+
+// The hosts of one page, with their load.
+func (q *Queries) HostRows(ctx context.Context, hosts []pgtype.UUID) ([]HostRowsRow, error) {
+	rows, err := q.db.Query(ctx, hostRows, hosts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HostRowsRow{}
+	for rows.Next() {
+		var i HostRowsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.State,
+			&i.CredentialHash,
+			&i.Epoch,
+			&i.Instance,
+			&i.PollSeq,
+			&i.MaxRuns,
+			&i.AgentVersion,
+			&i.Protocol,
+			&i.Hostname,
+			&i.ClockSkewMs,
+			&i.LastSeenAt,
+			&i.CreatedAt,
+			&i.Sites,
+			&i.Running,
+			&i.Waiting,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const hostsAtHand = `-- name: HostsAtHand :many
+SELECT id, name, state, clock_skew_ms, last_seen_at FROM host
+`
+
+type HostsAtHandRow struct {
+	ID          id.Host
+	Name        string
+	State       HostState
+	ClockSkewMs int64
+	LastSeenAt  *time.Time
+}
+
+// What every host's standing and name are told by. Hosts are few: their list is
+// put in order and counted outside.
+func (q *Queries) HostsAtHand(ctx context.Context) ([]HostsAtHandRow, error) {
+	rows, err := q.db.Query(ctx, hostsAtHand)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HostsAtHandRow{}
+	for rows.Next() {
+		var i HostsAtHandRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.State,
+			&i.ClockSkewMs,
+			&i.LastSeenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const hostsDue = `-- name: HostsDue :many
-SELECT s.host_id, coalesce(min(d.due_at), 'epoch')::timestamptz AS due_at, count(DISTINCT d.site_id) FILTER (WHERE d.overdue_at <= $1::timestamptz) AS overdue
-FROM site s JOIN schedule d ON d.tenant_id = s.tenant_id AND d.site_id = s.id
-WHERE s.host_id = ANY($2::uuid[]) AND s.state = 'active' GROUP BY s.host_id
+SELECT h.id AS host_id, coalesce(x.due_at, 'epoch')::timestamptz AS due_at, x.overdue
+FROM host h CROSS JOIN LATERAL (
+  SELECT min(d.due_at) AS due_at, count(DISTINCT d.site_id) FILTER (WHERE d.overdue_at <= $1::timestamptz) AS overdue
+  FROM site s JOIN schedule d ON d.tenant_id = s.tenant_id AND d.site_id = s.id WHERE s.host_id = h.id AND s.state = 'active') x
+WHERE h.id = ANY($2::uuid[])
 `
 
 type HostsDueParams struct {
@@ -223,6 +343,7 @@ type HostsDueRow struct {
 }
 
 // When the next copy of any site of each host is due, and how many are late.
+// Host by host, for they are few: else the planner reads every site.
 func (q *Queries) HostsDue(ctx context.Context, arg HostsDueParams) ([]HostsDueRow, error) {
 	rows, err := q.db.Query(ctx, hostsDue, arg.Now, arg.Hosts)
 	if err != nil {
@@ -233,6 +354,42 @@ func (q *Queries) HostsDue(ctx context.Context, arg HostsDueParams) ([]HostsDueR
 	for rows.Next() {
 		var i HostsDueRow
 		if err := rows.Scan(&i.HostID, &i.DueAt, &i.Overdue); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const hostsLate = `-- name: HostsLate :many
+SELECT h.id AS host_id, (SELECT count(*) FROM standing st WHERE st.host_id = h.id AND st.late_at <= $1::timestamptz) AS late
+FROM host h WHERE h.id = ANY($2::uuid[])
+`
+
+type HostsLateParams struct {
+	Now   time.Time
+	Hosts []pgtype.UUID
+}
+
+type HostsLateRow struct {
+	HostID id.Host
+	Late   int64
+}
+
+// How many sites of each host are late: by an index alone.
+func (q *Queries) HostsLate(ctx context.Context, arg HostsLateParams) ([]HostsLateRow, error) {
+	rows, err := q.db.Query(ctx, hostsLate, arg.Now, arg.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HostsLateRow{}
+	for rows.Next() {
+		var i HostsLateRow
+		if err := rows.Scan(&i.HostID, &i.Late); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
