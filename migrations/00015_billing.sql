@@ -18,6 +18,7 @@ CREATE TABLE charge (
   invoice_url    text NOT NULL DEFAULT '',
   reason         text NOT NULL DEFAULT '', -- of a waiver, an offline payment's reference, a refund
   decided_by     text NOT NULL DEFAULT '',
+  alarm          text NOT NULL DEFAULT '', -- what somebody of the billing staff must look at; '' once they have
   created_at     timestamptz NOT NULL,
   paid_at        timestamptz,
   updated_at     timestamptz NOT NULL,
@@ -27,6 +28,8 @@ CREATE TABLE charge (
   FOREIGN KEY (tenant_id, ticket_id) REFERENCES ticket (tenant_id, id)
 );
 CREATE INDEX charge_recent ON charge (created_at DESC, id DESC);
+CREATE INDEX charge_of_tenant ON charge (tenant_id, created_at DESC, id DESC);
+CREATE INDEX charge_alarm ON charge (updated_at) WHERE alarm <> '';
 
 -- One row per Checkout session, never per ticket: a payment on a session that
 -- was superseded must still be seen.
@@ -39,6 +42,9 @@ CREATE TABLE checkout (
   url            text NOT NULL DEFAULT '',
   state          checkout_state NOT NULL DEFAULT 'making',
   payment_intent text NOT NULL DEFAULT '',
+  paid_cents     bigint NOT NULL DEFAULT 0, -- what came, without tax, and in which currency: held against the charge
+  paid_currency  text NOT NULL DEFAULT '',
+  refused        text NOT NULL DEFAULT '', -- why the payment page could not be made; another try takes another row
   expires_at     timestamptz NOT NULL,     -- stored before the call, so that a retry says the same
   checked_at     timestamptz,
   created_at     timestamptz NOT NULL,
@@ -48,6 +54,7 @@ CREATE TABLE checkout (
   FOREIGN KEY (tenant_id, charge_id) REFERENCES charge (tenant_id, id)
 );
 CREATE INDEX checkout_open ON checkout (checked_at NULLS FIRST) WHERE state IN ('making', 'open', 'pending');
+CREATE INDEX checkout_intent ON checkout (payment_intent) WHERE payment_intent <> '';
 
 CREATE TABLE refund (
   tenant_id      uuid NOT NULL,
@@ -59,6 +66,7 @@ CREATE TABLE refund (
   state          refund_state NOT NULL DEFAULT 'asked',
   why            text NOT NULL,
   asked_by       text NOT NULL,
+  reference      text NOT NULL DEFAULT '', -- of a payment back by hand, of what was paid outside Stripe
   error          text NOT NULL DEFAULT '',
   created_at     timestamptz NOT NULL,
   updated_at     timestamptz NOT NULL,
@@ -74,6 +82,7 @@ CREATE TABLE dispute (
   id           uuid NOT NULL,
   charge_id    uuid NOT NULL,
   stripe_id    text NOT NULL UNIQUE,
+  payment_intent text NOT NULL DEFAULT '',
   status       text NOT NULL,
   reason       text NOT NULL,
   amount_cents bigint NOT NULL,

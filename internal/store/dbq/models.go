@@ -12,8 +12,10 @@ import (
 
 	"github.com/google/uuid"
 	"holdfast/internal/backup"
+	"holdfast/internal/billing"
 	"holdfast/internal/catalog"
 	"holdfast/internal/id"
+	"holdfast/internal/money"
 	"holdfast/internal/restore"
 	"holdfast/internal/tenant"
 	"holdfast/internal/ticket"
@@ -1761,14 +1763,15 @@ type Charge struct {
 	TenantID      id.Tenant
 	ID            id.Charge
 	TicketID      id.Ticket
-	AmountCents   int64
+	AmountCents   money.USD
 	Currency      string
-	State         ChargeState
+	State         billing.ChargeState
 	PaymentIntent string
 	ReceiptUrl    string
 	InvoiceUrl    string
 	Reason        string
 	DecidedBy     string
+	Alarm         string
 	CreatedAt     time.Time
 	PaidAt        *time.Time
 	UpdatedAt     time.Time
@@ -1781,8 +1784,11 @@ type Checkout struct {
 	Try           int32
 	StripeID      *string
 	Url           string
-	State         CheckoutState
+	State         billing.CheckoutState
 	PaymentIntent string
+	PaidCents     money.USD
+	PaidCurrency  string
+	Refused       string
 	ExpiresAt     time.Time
 	CheckedAt     *time.Time
 	CreatedAt     time.Time
@@ -1861,15 +1867,16 @@ type DestinationTurn struct {
 }
 
 type Dispute struct {
-	TenantID    id.Tenant
-	ID          id.Dispute
-	ChargeID    id.Charge
-	StripeID    string
-	Status      string
-	Reason      string
-	AmountCents int64
-	OpenedAt    time.Time
-	ClosedAt    *time.Time
+	TenantID      id.Tenant
+	ID            id.Dispute
+	ChargeID      id.Charge
+	StripeID      string
+	PaymentIntent string
+	Status        string
+	Reason        string
+	AmountCents   money.USD
+	OpenedAt      time.Time
+	ClosedAt      *time.Time
 }
 
 type Event struct {
@@ -2062,10 +2069,11 @@ type Refund struct {
 	ChargeID      id.Charge
 	PaymentIntent string
 	StripeID      *string
-	AmountCents   int64
-	State         RefundState
+	AmountCents   money.USD
+	State         billing.RefundState
 	Why           string
 	AskedBy       string
+	Reference     string
 	Error         string
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
@@ -2283,39 +2291,44 @@ type Tenant struct {
 }
 
 type Ticket struct {
-	TenantID     id.Tenant
-	ID           id.Ticket
-	Number       int64
-	Kind         ticket.Kind
-	State        ticket.State
-	ResumeState  *ticket.State
-	Priority     ticket.Priority
-	Subject      string
-	SiteID       id.Site
-	AccountID    id.Account
-	Assignee     id.Account
-	MergedInto   id.Ticket
-	Request      json.RawMessage
-	Frozen       string
-	ConfirmedBy  id.Account
-	ConfirmedAt  *time.Time
-	ApprovedBy   id.Account
-	ApprovedAt   *time.Time
-	SecondBy     id.Account
-	SecondAt     *time.Time
-	RestoreID    id.Restore
-	ReplyDueAt   *time.Time
-	ResolveDueAt *time.Time
-	RepliedAt    *time.Time
-	WaitsSince   *time.Time
-	RemindAt     *time.Time
-	CloseAt      *time.Time
-	CreatedAt    time.Time
-	SubmittedAt  *time.Time
-	UpdatedAt    time.Time
-	EndedAt      *time.Time
-	Version      int32
-	Words        interface{}
+	TenantID      id.Tenant
+	ID            id.Ticket
+	Number        int64
+	Kind          ticket.Kind
+	State         ticket.State
+	ResumeState   *ticket.State
+	Priority      ticket.Priority
+	Subject       string
+	SiteID        id.Site
+	AccountID     id.Account
+	Assignee      id.Account
+	MergedInto    id.Ticket
+	Request       json.RawMessage
+	Frozen        string
+	ConfirmedBy   id.Account
+	ConfirmedAt   *time.Time
+	ApprovedBy    id.Account
+	ApprovedAt    *time.Time
+	SecondBy      id.Account
+	SecondAt      *time.Time
+	RestoreID     id.Restore
+	ReplyDueAt    *time.Time
+	ResolveDueAt  *time.Time
+	ReplyLateAt   *time.Time
+	ResolveLateAt *time.Time
+	RepliedAt     *time.Time
+	WaitsSince    *time.Time
+	RemindAt      *time.Time
+	CloseAt       *time.Time
+	UndoAsked     bool
+	RefundWhy     string
+	Stands        string
+	CreatedAt     time.Time
+	SubmittedAt   *time.Time
+	UpdatedAt     time.Time
+	EndedAt       *time.Time
+	Version       int32
+	Words         interface{}
 }
 
 type TicketAttachment struct {
