@@ -13,6 +13,7 @@ import (
 	"holdfast/internal/clock"
 	"holdfast/internal/errs"
 	"holdfast/internal/id"
+	"holdfast/internal/mailin"
 	"holdfast/internal/seal"
 	"holdfast/internal/store"
 )
@@ -38,7 +39,9 @@ type App struct {
 	log     *slog.Logger
 	heal    healing
 	people  People
-	known   atomic.Pointer[lastKnown]
+	// addresses are those that answers come in by; nil where none do.
+	addresses *mailin.Addresses
+	known     atomic.Pointer[lastKnown]
 }
 
 // New makes the use cases.

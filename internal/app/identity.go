@@ -22,6 +22,9 @@ type People struct {
 	Rules   identity.Rules
 	Mailer  Mailer // nil where no mail is set up
 	URL     string // how people reach the pages, like https://backup.hoster.example
+	// HTML draws a letter for mail programs that show more than text; nil for
+	// text alone.
+	HTML    func(ctx context.Context, l mail.Letter) string
 	Product string // who mails and authenticators say this is
 	Hoster  string // whose pages customers see until it is set; "" for Product
 }

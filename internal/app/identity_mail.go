@@ -125,6 +125,9 @@ func (a *App) claimMail(ctx context.Context, ref id.Mail) (row *dbq.MailOutbox, 
 		if err != nil {
 			return err
 		}
+		if got.Recipient == everybody {
+			return share(ctx, tx, got)
+		}
 		drop := func(why string) error {
 			_, err := tx.MailDropped(ctx, dbq.MailDroppedParams{ID: ref, Error: why})
 			return err
@@ -230,5 +233,6 @@ func (a *App) ListMail(ctx context.Context, who authz.Actor, most int32) (rows [
 func tidyIdentity(ctx context.Context, tx *store.Tx) error {
 	_, err1 := tx.DeleteOldMail(ctx, tx.Now.Add(-30*24*time.Hour))
 	_, err2 := tx.DeleteOldLinks(ctx, tx.Now.Add(-24*time.Hour))
-	return errors.Join(err1, err2)
+	_, err3 := tx.DeleteOldMailIn(ctx, tx.Now.Add(-keepMailIn))
+	return errors.Join(err1, err2, err3)
 }

@@ -79,6 +79,9 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// Domain is that of our own Message-IDs.
+func (s *Server) Domain() string { return s.domain }
+
 // Send hands one letter to the server. An error of kind Invalid is final: the
 // server will not take this letter, however often it is tried. The error's own
 // sentence holds no address; its cause may.
@@ -173,6 +176,27 @@ func (s *Server) letter(m Message) (*gomail.Msg, error) {
 	letter.SetMessageIDWithValue(m.ID + "@" + s.domain)
 	letter.SetDateWithValue(s.clock.Now())
 	letter.SetGenHeader("Auto-Submitted", "auto-generated") // out-of-office programs do not answer
+	if m.ReplyTo != "" {
+		if err := letter.ReplyTo(m.ReplyTo); err != nil {
+			return nil, err
+		}
+	}
+	if m.Bounce != "" {
+		if err := letter.EnvelopeFrom(m.Bounce); err != nil {
+			return nil, err
+		}
+	}
+	if m.Thread != "" {
+		thread := "<" + m.Thread + "@" + s.domain + ">"
+		letter.SetGenHeader("In-Reply-To", thread)
+		letter.SetGenHeader("References", thread)
+	}
+	if m.Unsubscribe != "" {
+		letter.SetGenHeader("List-Unsubscribe", "<"+m.Unsubscribe+">")
+	}
 	letter.SetBodyString(gomail.TypeTextPlain, m.Text)
+	if m.HTML != "" {
+		letter.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
 	return letter, nil
 }

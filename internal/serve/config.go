@@ -59,6 +59,8 @@ var Settings = []struct {
 	{"url", "HOLDFAST_URL", "", "how people reach the pages, like https://backup.hoster.example (default: from listen)"},
 	{"smtp-url", "HOLDFAST_SMTP_URL", "", "mail server, like smtp://user:password@mail.hoster.example:587 or smtps://…:465; empty sends no mail"},
 	{"mail-from", "HOLDFAST_MAIL_FROM", "", "who mails are from, like Bright Hosting <backup@hoster.example>"},
+	{"reply-domain", "HOLDFAST_REPLY_DOMAIN", "", "domain whose mail is brought here, like replies.hoster.example, so that people can answer a ticket's mails; empty takes no mail"},
+	{"mail-listen", "HOLDFAST_MAIL_LISTEN", "", "host:port of the SMTP door for such answers, like 127.0.0.1:2525"},
 	{"staff-second-factor", "HOLDFAST_STAFF_SECOND_FACTOR", "optional", "required leads staff without a second factor to get one before anything else; or optional"},
 	{"oidc-issuer", "HOLDFAST_OIDC_ISSUER", "", "the staff's own identity provider (OpenID Connect), like https://login.hoster.example; empty for none"},
 	{"oidc-client-id", "HOLDFAST_OIDC_CLIENT_ID", "", "who we are to it; its redirect address for us is URL/sign-in/oidc/callback"},

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"log/slog"
 	"net/url"
 	"os"
 	"strings"
@@ -19,6 +20,8 @@ type PeopleConfig struct {
 	URL          string // how people reach the pages
 	SMTPURL      string // "" sends no mail
 	MailFrom     string
+	ReplyDomain  string // answers by mail come to its addresses; "" takes none
+	MailListen   string // where they come in
 	SecondFactor string // of staff: required or optional
 
 	OIDCIssuer, OIDCClientID string // the staff's identity provider; "" for none
@@ -28,7 +31,7 @@ type PeopleConfig struct {
 
 func peopleSettings(get func(string) string) PeopleConfig {
 	return PeopleConfig{
-		Name: get("name"), URL: get("url"), SMTPURL: get("smtp-url"), MailFrom: get("mail-from"), SecondFactor: get("staff-second-factor"),
+		Name: get("name"), URL: get("url"), SMTPURL: get("smtp-url"), MailFrom: get("mail-from"), ReplyDomain: get("reply-domain"), MailListen: get("mail-listen"), SecondFactor: get("staff-second-factor"),
 		OIDCIssuer: get("oidc-issuer"), OIDCClientID: get("oidc-client-id"), OIDCSecretFile: get("oidc-client-secret-file"), OIDCRoleClaim: get("oidc-role-claim"),
 	}
 }
@@ -47,6 +50,7 @@ func (p *PeopleConfig) check() (wrong []error) {
 			wrong = append(wrong, err)
 		}
 	}
+	wrong = append(wrong, p.checkReplies()...)
 	if _, err := p.provider(); err != nil {
 		wrong = append(wrong, err)
 	}
@@ -86,7 +90,7 @@ func (p *PeopleConfig) at(web string) string {
 }
 
 // use tells the use cases how to treat people.
-func (p PeopleConfig) use(a *app.App, hoster string) error {
+func (p PeopleConfig) use(a *app.App, hoster string, log *slog.Logger) error {
 	people := app.People{Rules: identity.Rules{StaffSecondFactor: p.SecondFactor == "required"}, URL: p.URL, Product: p.Name, Hoster: hoster}
 	if p.SMTPURL != "" {
 		server, err := mail.Open(p.SMTPURL, p.MailFrom, clock.System{})
@@ -95,6 +99,7 @@ func (p PeopleConfig) use(a *app.App, hoster string) error {
 		}
 		people.Mailer = server
 	}
+	people.HTML = drawLetter(log)
 	a.UsePeople(people)
-	return nil
+	return useReplies(p, a)
 }

@@ -35,6 +35,7 @@ type Server struct {
 	DB       *Database
 	WebURL   string // where the pages are
 	AgentURL string // where the agents' door is
+	MailAddr string // where answers by mail come in; "" takes none
 	Pin      string // of its certificate; "" when the operator gave one
 
 	log     *slog.Logger
@@ -56,7 +57,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if err := os.MkdirAll(c.StateDir, 0o755); err != nil { //nolint:gosec // the database's account passes through; what is private is below
 		return nil, errs.Wrap(errs.Invalid, err, "HOLDFAST_STATE_DIR: cannot make %s", c.StateDir)
 	}
-	s := &Server{log: c.Logger, failed: make(chan error, 2)}
+	s := &Server{log: c.Logger, failed: make(chan error, 3)}
 	tlsConfig, pin, err := certificate(c)
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.App = app.New(s.DB.Store, key, NewStorage(key, s.AgentURL, s.Pin), clock.System{}, c.Logger)
 	c.People.URL = c.People.at(s.WebURL)
-	if err := c.People.use(s.App, c.Hoster.Name); err != nil {
+	if err := c.People.use(s.App, c.Hoster.Name, c.Logger); err != nil {
 		return nil, errors.Join(err, webL.Close(), agentL.Close(), s.DB.Close(context.WithoutCancel(ctx)))
 	}
 	if err := s.begin(ctx, c, tlsConfig, webL, agentL); err != nil {
@@ -138,6 +139,10 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 	if err != nil {
 		return err
 	}
+	takeMail, err := s.listenMail(ctx, c, tlsConfig)
+	if err != nil {
+		return err
+	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	if s.river, err = worker.Start(work, s.DB.URL, s.App, quieter(c.Logger)); err != nil {
@@ -171,6 +176,9 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 	}
 	s.running.Go(func() { s.listenFailed(s.agents.ServeTLS(agentL, "", "")) })
 	s.running.Go(func() { s.listenFailed(s.web.Serve(webL)) })
+	if takeMail != nil {
+		s.running.Go(func() { s.listenFailed(takeMail(work)) })
+	}
 	return nil
 }
 

@@ -58,9 +58,9 @@ UPDATE account SET digest = $2 WHERE id = $1;
 
 -- name: DigestSites :many
 SELECT s.id, s.name, s.time_zone,
-  (SELECT max(c.taken_at) FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.kind = 'database' AND c.state = 'good')::timestamptz AS database_at,
-  (SELECT max(c.taken_at) FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.kind = 'data' AND c.state = 'good')::timestamptz AS data_at,
-  (SELECT min(c.taken_at) FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.kind = 'database' AND c.state = 'good')::timestamptz AS oldest_at,
+  coalesce((SELECT max(c.taken_at) FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.kind = 'database' AND c.state = 'good'), 'epoch')::timestamptz AS database_at,
+  coalesce((SELECT max(c.taken_at) FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.kind = 'data' AND c.state = 'good'), 'epoch')::timestamptz AS data_at,
+  coalesce((SELECT min(c.taken_at) FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.kind = 'database' AND c.state = 'good'), 'epoch')::timestamptz AS oldest_at,
   (SELECT count(*) FROM copy c WHERE c.tenant_id = s.tenant_id AND c.site_id = s.id AND c.state = 'good') AS copies,
   EXISTS (SELECT 1 FROM schedule d WHERE d.tenant_id = s.tenant_id AND d.site_id = s.id AND d.overdue_at < sqlc.arg(now)::timestamptz)::boolean AS late
 FROM site s WHERE s.tenant_id = sqlc.arg(tenant_id) AND s.state = 'active' ORDER BY s.name LIMIT 50;
