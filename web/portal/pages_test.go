@@ -84,12 +84,12 @@ func TestPages_AreSafeAndAccessible(t *testing.T) {
 // TestNav_HasOnlyWhatOneMaySee looks for each place and marks the current once.
 func TestNav_HasOnlyWhatOneMaySee(t *testing.T) {
 	t.Parallel()
-	if all := Nav(Sites, false, false); len(all) != 2 {
+	if all := Nav(Sites, May{}); len(all) != 3 {
 		t.Errorf("a viewer is shown %v", all)
 	}
-	for _, section := range []Section{Sites, People, Activity, Preferences} {
+	for _, section := range []Section{Sites, Asking, Tickets, Money, People, Activity, Preferences} {
 		current := 0
-		for _, x := range Nav(section, true, true) {
+		for _, x := range Nav(section, allPlaces) {
 			if x.Current {
 				current++
 			}

@@ -29,6 +29,9 @@ type Section string
 const (
 	None        Section = ""
 	Sites       Section = "sites"
+	Asking      Section = "request"
+	Tickets     Section = "tickets"
+	Money       Section = "receipts"
 	People      Section = "people"
 	Activity    Section = "activity"
 	Preferences Section = "preferences"
@@ -42,22 +45,40 @@ type Page struct {
 	Notice *ui.Notice   // the answer to what was just done
 }
 
-// Nav is the navigation of a customer; people is for those who may see who
-// else may sign in, activity for those who may see who did what.
-func Nav(current Section, people, activity bool) []ui.NavItem {
+// May is which places of the navigation are offered.
+type May struct {
+	Ask      bool // bring something back
+	Receipts bool
+	People   bool // who else may sign in
+	Activity bool // who did what
+}
+
+// Nav is the navigation of a customer.
+func Nav(current Section, may May) []ui.NavItem {
 	out := []ui.NavItem{{Label: "My sites", Href: Path, Current: current == Sites}}
-	if people {
-		out = append(out, ui.NavItem{Label: "People", Href: peoplePath, Current: current == People})
+	add := func(label, href string, of Section) {
+		out = append(out, ui.NavItem{Label: label, Href: href, Current: current == of})
 	}
-	if activity {
-		out = append(out, ui.NavItem{Label: "Activity", Href: activityPath, Current: current == Activity})
+	if may.Ask {
+		add("Bring something back", RequestPath, Asking)
 	}
-	return append(out, ui.NavItem{Label: "Preferences", Href: PreferencesPath, Current: current == Preferences})
+	add("Tickets", TicketsPath, Tickets)
+	if may.Receipts {
+		add("Receipts", ReceiptsPath, Money)
+	}
+	if may.People {
+		add("People", peoplePath, People)
+	}
+	if may.Activity {
+		add("Activity", activityPath, Activity)
+	}
+	add("Preferences", PreferencesPath, Preferences)
+	return out
 }
 
 func (p Page) frame(title string, live bool) ui.Frame {
 	return ui.Frame{
-		Title: title, Home: Path, Nav: p.Nav, Who: p.Who, Org: p.Org, Top: true, Live: live, Notice: p.Notice,
+		Title: title, Home: Path, Nav: p.Nav, Who: p.Who, Org: p.Org, Top: true, Live: live, Requests: true, Notice: p.Notice,
 		SignOutPath: signOutPath, AccountPath: accountPath,
 	}
 }

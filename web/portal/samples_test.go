@@ -25,8 +25,10 @@ type sample struct {
 	page templ.Component
 }
 
+var allPlaces = May{Ask: true, Receipts: true, People: true, Activity: true}
+
 func frame(section Section) Page {
-	return Page{Nav: Nav(section, true, true), Who: "Jo Okafor", Org: "Riverside Academy"}
+	return Page{Nav: Nav(section, allPlaces), Who: "Jo Okafor", Org: "Riverside Academy"}
 }
 
 func at(words string) ui.When {
@@ -36,7 +38,7 @@ func at(words string) ui.When {
 // samples are every page in every state.
 func samples() []sample {
 	wrongZone := PreferencesProps{Page: frame(Preferences), Zone: hostile, Zones: []string{"Europe/Berlin"}, Problem: "This is not a time zone that is known here; type one like Europe/Berlin, or leave it empty."}
-	return []sample{
+	return append(requestSamples(), []sample{
 		{"sites", Overview(sitesFull())},
 		{"sites-empty", Overview(SitesProps{Page: frame(Sites)})},
 		{"sites-nomatch", Overview(SitesProps{Page: frame(Sites), Search: true, Narrowed: true, Query: hostile, Hidden: []ui.Choice{{Label: "tenant", Value: "riverside"}}})},
@@ -52,7 +54,7 @@ func samples() []sample {
 		{"site-hostile", Site(siteHostile())},
 		{"preferences", PreferencesForm(PreferencesProps{Page: frame(Preferences), Zone: "Europe/Berlin", Zones: []string{"Europe/Berlin", "UTC"}, Now: "It is 16:00 there now, CET."})},
 		{"preferences-refused", PreferencesForm(wrongZone)},
-	}
+	}...)
 }
 
 func sitesFull() SitesProps {
@@ -192,7 +194,7 @@ func siteTrouble() SiteProps {
 func siteViewer() SiteProps {
 	p := siteFull()
 	p.Keep, p.Protected = nil, nil
-	p.Nav = Nav(Sites, false, false)
+	p.Nav = Nav(Sites, May{})
 	return p
 }
 

@@ -60,6 +60,9 @@ func (s State) tone() string {
 	}
 }
 
+// Tone is the name of the state's colour: ok, warn, bad, info or quiet.
+func Tone(s State) string { return s.tone() }
+
 // Phrase is a piece of a sentence; Strong ones carry the numbers.
 type Phrase struct {
 	Text   string
@@ -129,6 +132,8 @@ type Frame struct {
 	FindPath    string // where things are found by name, GET with q; not offered when empty
 	Top         bool   // navigation above the page (customers) rather than beside it
 	Live        bool   // the page has a part that updates itself
+	Requests    bool   // the page is one of requests and tickets, with a sheet of its own
+	Draft       bool   // the page keeps what is typed: its script keeps it on the device too
 	Notice      *Notice
 }
 
@@ -257,4 +262,15 @@ func (i Input) describedBy() string {
 		own = i.ID + "-note"
 	}
 	return strings.TrimSpace(own + " " + i.About)
+}
+
+// Area is a labelled field of several lines.
+type Area struct {
+	ID, Name, Label string
+	Value           string
+	Hint            string
+	Problem         string // what is wrong with the value, one sentence
+	Rows            int
+	Max             int // characters; 0 for no limit
+	Focus           bool
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"holdfast/internal/app"
+	"holdfast/internal/authz"
 	"holdfast/web/dash"
 	"holdfast/web/portal"
 	"holdfast/web/static"
@@ -122,6 +123,16 @@ func (d *Door) landing(p app.Person) string {
 	return dash.SitesPath
 }
 
+// places are those that a customer is offered.
+func places(p app.Person) portal.May {
+	out := portal.May{People: seesPeople(p), Activity: len(auditors(p)) > 0}
+	for _, t := range p.Tenants {
+		out.Ask = out.Ask || may(p, authz.OpenTickets, t.TenantID)
+		out.Receipts = out.Receipts || may(p, authz.ViewBilling, t.TenantID)
+	}
+	return out
+}
+
 // customerFrame is what surrounds the pages that customers share with staff:
 // their account, and their people.
 func (d *Door) customerFrame(p app.Person, section dash.Section) dash.Page {
@@ -131,6 +142,6 @@ func (d *Door) customerFrame(p app.Person, section dash.Section) dash.Page {
 		return f
 	}
 	at := map[dash.Section]portal.Section{dash.PeopleSection: portal.People, dash.AuditSection: portal.Activity}[section]
-	f.Nav = portal.Nav(at, seesPeople(p), len(auditors(p)) > 0)
+	f.Nav = portal.Nav(at, places(p))
 	return f
 }

@@ -119,11 +119,14 @@ func may(p app.Person, action authz.Action, of id.Tenant) bool {
 
 // frame is what surrounds a page of the person.
 func (d *Door) frame(p app.Person, section portal.Section) portal.Page {
-	people, activity := false, false
+	places := portal.May{}
 	for _, t := range p.Tenants {
-		people, activity = people || may(p, authz.ViewPeople, t.TenantID), activity || may(p, authz.ViewAudit, t.TenantID)
+		places.People = places.People || may(p, authz.ViewPeople, t.TenantID)
+		places.Activity = places.Activity || may(p, authz.ViewAudit, t.TenantID)
+		places.Ask = places.Ask || may(p, authz.OpenTickets, t.TenantID)
+		places.Receipts = places.Receipts || may(p, authz.ViewBilling, t.TenantID)
 	}
-	f := portal.Page{Nav: portal.Nav(section, people, activity), Who: p.Name, Org: "No organisation"}
+	f := portal.Page{Nav: portal.Nav(section, places), Who: p.Name, Org: "No organisation"}
 	if len(p.Tenants) > 0 {
 		f.Org = p.Tenants[0].Name
 	}
