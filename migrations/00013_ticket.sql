@@ -34,10 +34,15 @@ CREATE TABLE ticket (
   restore_id      uuid,
   reply_due_at    timestamptz,                 -- of the first answer; NULL once given or not promised
   resolve_due_at  timestamptz,
+  reply_late_at   timestamptz,                 -- when it was noted that the promise was broken
+  resolve_late_at timestamptz,
   replied_at      timestamptz,                 -- staff's first answer
   waits_since     timestamptz,                 -- for the customer: the clocks stand
   remind_at       timestamptz,                 -- of the acceptance
   close_at        timestamptz,                 -- by itself
+  undo_asked      boolean NOT NULL DEFAULT false, -- reopened: the site is to be as before the restore
+  refund_why      text NOT NULL DEFAULT '',    -- why the fee is to go back; '' if it is not
+  stands          text NOT NULL DEFAULT '',    -- why the runbook could not go on, for the staff; '' if it could
   created_at      timestamptz NOT NULL,
   submitted_at    timestamptz,
   updated_at      timestamptz NOT NULL,
@@ -51,14 +56,64 @@ CREATE TABLE ticket (
   FOREIGN KEY (tenant_id, restore_id) REFERENCES restore (tenant_id, id),
   CHECK ((state IN ('closed', 'declined', 'withdrawn')) = (ended_at IS NOT NULL)),
   CHECK ((state = 'needs_information') = (resume_state IS NOT NULL)),
-  CHECK ((kind = 'restore' AND state <> 'draft') <= (site_id IS NOT NULL))
+  CHECK ((kind = 'restore' AND state NOT IN ('draft', 'withdrawn')) <= (site_id IS NOT NULL)),
+  CHECK (kind = 'restore' OR state IN ('draft', 'submitted', 'needs_information', 'closed', 'declined', 'withdrawn', 'reopened')),
+  CHECK ((kind = 'restore' AND state IN ('approved', 'running', 'verifying')) <= (confirmed_at IS NOT NULL AND approved_at IS NOT NULL)),
+  CHECK ((second_at IS NOT NULL) <= (approved_at IS NOT NULL AND second_by IS DISTINCT FROM approved_by)),
+  CHECK (merged_into IS NULL OR (merged_into <> id AND ended_at IS NOT NULL)),
+  CHECK (state = 'reopened' OR NOT undo_asked)
 );
+-- One draft of a person, a kind and a site.
+CREATE UNIQUE INDEX ticket_draft_once ON ticket (tenant_id, coalesce(account_id, '00000000-0000-0000-0000-000000000000'), kind, coalesce(site_id, '00000000-0000-0000-0000-000000000000'))
+  WHERE state = 'draft';
+CREATE INDEX ticket_draft_old ON ticket (updated_at) WHERE state = 'draft';
 CREATE INDEX ticket_of_tenant ON ticket (tenant_id, created_at DESC);
 CREATE INDEX ticket_open ON ticket (priority DESC, created_at, id) WHERE ended_at IS NULL AND state <> 'draft';
 CREATE INDEX ticket_of_site ON ticket (tenant_id, site_id, created_at DESC);
 CREATE INDEX ticket_words ON ticket USING gin (words);
 CREATE INDEX ticket_clock ON ticket (least(remind_at, close_at)) WHERE remind_at IS NOT NULL OR close_at IS NOT NULL;
 CREATE INDEX ticket_due ON ticket (least(reply_due_at, resolve_due_at)) WHERE ended_at IS NULL;
+-- What the runbook may have to do something for.
+CREATE INDEX ticket_to_move ON ticket (updated_at) WHERE kind = 'restore' AND (state IN ('submitted', 'awaiting_payment', 'queued', 'approved') OR refund_why <> '' OR undo_asked);
+CREATE INDEX ticket_of_restore ON ticket (restore_id) WHERE restore_id IS NOT NULL;
+CREATE INDEX event_of_ticket ON event (subject_id, at) WHERE subject_kind IN ('ticket', 'charge', 'restore');
+
+-- The same table as internal/ticket's; a test compares the two.
+-- +goose StatementBegin
+CREATE FUNCTION ticket_may_move(kind ticket_kind, from_state ticket_state, to_state ticket_state) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT from_state = to_state OR CASE kind WHEN 'support' THEN CASE from_state
+      WHEN 'draft' THEN to_state IN ('submitted', 'withdrawn')
+      WHEN 'submitted' THEN to_state IN ('needs_information', 'closed', 'declined', 'withdrawn')
+      WHEN 'needs_information' THEN to_state IN ('submitted', 'reopened', 'closed', 'declined', 'withdrawn')
+      WHEN 'closed' THEN to_state = 'reopened'
+      WHEN 'reopened' THEN to_state IN ('needs_information', 'closed', 'withdrawn')
+      ELSE false END
+    ELSE CASE from_state
+      WHEN 'draft' THEN to_state IN ('submitted', 'withdrawn')
+      WHEN 'submitted' THEN to_state IN ('awaiting_payment', 'queued', 'needs_information', 'declined', 'withdrawn')
+      WHEN 'awaiting_payment' THEN to_state IN ('queued', 'needs_information', 'declined', 'withdrawn')
+      WHEN 'queued' THEN to_state IN ('approved', 'awaiting_payment', 'needs_information', 'declined', 'withdrawn')
+      WHEN 'approved' THEN to_state IN ('running', 'queued', 'awaiting_payment', 'needs_information', 'declined', 'withdrawn')
+      WHEN 'needs_information' THEN to_state IN ('submitted', 'awaiting_payment', 'queued', 'approved', 'declined', 'withdrawn')
+      WHEN 'running' THEN to_state IN ('verifying', 'failed')
+      WHEN 'verifying' THEN to_state IN ('awaiting_acceptance', 'failed')
+      WHEN 'awaiting_acceptance' THEN to_state IN ('closed', 'reopened', 'failed')
+      WHEN 'failed' THEN to_state IN ('queued', 'closed', 'declined')
+      WHEN 'reopened' THEN to_state IN ('queued', 'closed', 'failed')
+      WHEN 'closed' THEN to_state = 'reopened'
+      ELSE false END
+    END
+$$;
+CREATE FUNCTION ticket_moves() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT ticket_may_move(NEW.kind, OLD.state, NEW.state) OR NEW.kind <> OLD.kind OR NEW.tenant_id <> OLD.tenant_id OR NEW.number <> OLD.number THEN
+    RAISE EXCEPTION 'a % ticket that is % cannot become %', OLD.kind, OLD.state, NEW.state USING ERRCODE = 'check_violation', CONSTRAINT = 'ticket_may_move';
+  END IF;
+  RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER ticket_moves BEFORE UPDATE ON ticket FOR EACH ROW EXECUTE FUNCTION ticket_moves();
 ALTER TABLE restore ADD FOREIGN KEY (tenant_id, ticket_id) REFERENCES ticket (tenant_id, id);
 
 CREATE TABLE ticket_message (
@@ -160,6 +215,7 @@ $$;
 -- +goose StatementEnd
 
 GRANT SELECT, INSERT, UPDATE ON ticket, staff_access TO holdfast_tenant, holdfast_staff, holdfast_worker;
+GRANT DELETE ON ticket TO holdfast_worker; -- of old drafts
 GRANT SELECT, INSERT ON ticket_message, ticket_attachment TO holdfast_tenant, holdfast_staff, holdfast_worker;
 GRANT SELECT, INSERT, DELETE ON ticket_watcher TO holdfast_tenant, holdfast_staff, holdfast_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON canned_reply TO holdfast_staff;
@@ -168,6 +224,9 @@ GRANT USAGE ON SEQUENCE ticket_number TO holdfast_tenant, holdfast_staff, holdfa
 
 -- +goose Down
 ALTER TABLE restore DROP CONSTRAINT restore_tenant_id_ticket_id_fkey;
+DROP INDEX event_of_ticket;
 DROP TABLE canned_reply, staff_access, ticket_watcher, ticket_attachment, ticket_message, ticket;
+DROP FUNCTION ticket_moves();
+DROP FUNCTION ticket_may_move(ticket_kind, ticket_state, ticket_state);
 DROP SEQUENCE ticket_number;
 DROP TYPE message_via, message_author, ticket_priority, ticket_state, ticket_kind;
