@@ -19,9 +19,9 @@ type Mailer interface {
 // People is how this installation treats people: what it asks of them, how it
 // reaches them, and where they find it.
 type People struct {
-	Rules   identity.Rules
-	Mailer  Mailer // nil where no mail is set up
-	URL     string // how people reach the pages, like https://backup.hoster.example
+	Rules  identity.Rules
+	Mailer Mailer // nil where no mail is set up
+	URL    string // how people reach the pages, like https://backup.hoster.example
 	// HTML draws a letter for mail programs that show more than text; nil for
 	// text alone.
 	HTML    func(ctx context.Context, l mail.Letter) string

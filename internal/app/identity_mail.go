@@ -210,6 +210,12 @@ func (a *App) link(kind dbq.MailKind, token string) string {
 }
 
 func (a *App) write(ctx context.Context, m dbq.MailOutbox, token string) mail.Message {
+	switch m.Kind {
+	case dbq.MailKindTicket:
+		return a.writeTicket(ctx, m)
+	case dbq.MailKindDigest:
+		return a.writeDigest(ctx, m)
+	}
 	var w letterWords
 	_ = json.Unmarshal(m.Words, &w) // written by queueMail; what cannot be read is left out
 	support := a.Known(ctx).SupportEmail

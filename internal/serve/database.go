@@ -127,7 +127,7 @@ func Console(ctx context.Context, c Config) (*app.App, *Database, error) {
 	}
 	a := app.New(d.Store, key, NewStorage(key, "", ""), clock.System{}, c.Logger)
 	c.People.URL = c.People.at("http://" + c.Listen)
-	if err := c.People.use(a, c.Hoster.Name); err != nil {
+	if err := c.People.use(a, c.Hoster.Name, c.Logger); err != nil {
 		return nil, nil, errors.Join(err, d.Close(context.WithoutCancel(ctx)))
 	}
 	if err := a.CheckKey(ctx); errs.Is(err, errs.Invalid) {
