@@ -108,6 +108,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.recall(); err != nil {
 		return err
 	}
+	// Before anyone hears of this life: a site may be closed since the last one.
+	a.mendAll(ctx)
 	if err := a.hello(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -172,7 +174,7 @@ func (a *Agent) work(ctx context.Context) error {
 	loops, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	for _, loop := range []func(context.Context) error{a.pollLoop, a.heartbeatLoop, a.reportLoop} {
+	for _, loop := range []func(context.Context) error{a.pollLoop, a.heartbeatLoop, a.reportLoop, a.mendLoop} {
 		wg.Go(func() {
 			if err := loop(loops); err != nil {
 				cancel(err)
@@ -199,7 +201,7 @@ func (a *Agent) shutDown(ctx context.Context, cause error) {
 	n := len(a.working)
 	a.mu.Unlock()
 	if n > 0 {
-		a.log.Info("stopping; the running backups end", "runs", n)
+		a.log.Info("stopping; the running work ends", "runs", n)
 	}
 	a.reports.Wait()
 	if cause != nil {

@@ -21,25 +21,34 @@ import (
 	"holdfast/internal/agentproto"
 )
 
-// stopGrace is how long a child may take to end after it was asked to.
-const stopGrace = 20 * time.Second
+// stopGrace is how long a child may take to end after it was asked to, and
+// restoreStopGrace one that has to bring a site back to its old state first.
+const (
+	stopGrace        = 20 * time.Second
+	restoreStopGrace = 30 * time.Minute
+)
 
 // maxStderrBytes is how much of a child's last words is kept.
 const maxStderrBytes = 8 << 10
 
 // child is one working process, seen from its parent.
 type child struct {
-	run   string
-	fence int64
-	log   *slog.Logger
+	run     string
+	fence   int64
+	site    string
+	restore string // the restore's id, "" of a backup
+	log     *slog.Logger
 
 	started chan struct{} // closed when the child holds the site's lock
 	done    chan struct{} // closed when the child is gone and result is set
 	result  Result
+	silent  bool // it went without a result
 
 	stdin    io.WriteCloser
 	process  *os.Process
 	dir      string
+	grace    time.Duration     // how long it may take to stop
+	tokens   map[string]string // by the repository's name: the file that holds its token
 	stopOnce sync.Once
 
 	mu       sync.Mutex
@@ -63,17 +72,24 @@ func runDir(stateDir, run string, fence int64) string {
 func startChild(spec childSpec) (*child, error) {
 	l := spec.Job.Lease
 	c := &child{
-		run: l.Run, fence: l.Fence, log: spec.Log.With("run", l.Run, "site", l.Site.ID, "kind", l.Kind),
+		run: l.Run, fence: l.Fence, site: l.Site.ID, log: spec.Log.With("run", l.Run, "site", l.Site.ID, "kind", l.Kind),
 		started: make(chan struct{}), done: make(chan struct{}), dir: runDir(spec.Job.StateDir, l.Run, l.Fence),
+		grace: stopGrace, tokens: map[string]string{},
+	}
+	if l.Restore != nil {
+		c.restore, c.grace = l.Restore.ID, restoreStopGrace
 	}
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the run's folder: %w", err)
 	}
-	spec.Job.TokenFile = filepath.Join(c.dir, "token")
-	if err := c.renew(l.Repository.Token); err != nil {
-		return nil, err
+	for i, r := range repositoriesOf(l) {
+		c.tokens[r.Name] = filepath.Join(c.dir, "token-"+strconv.Itoa(i))
+		if err := c.renew(r.Name, r.Token); err != nil {
+			return nil, err
+		}
 	}
-	spec.Job.Lease.Repository.Token = ""
+	spec.Job.TokenFiles = c.tokens
+	spec.Job.Lease = withoutTokens(l)
 	b, err := json.Marshal(spec.Job)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the job: %w", err)
@@ -126,9 +142,10 @@ func (c *child) live(spec childSpec, job []byte, ready chan<- error) {
 	kill.Stop()
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whatever it left behind
 	if result == nil {
-		result = c.died(waitErr, last.text(), spec.Job.Lease.Repository.Password)
+		c.silent = true
+		result = c.died(waitErr, last.text(), spec.Job.secrets()...)
 	} else if said := last.text(); said != "" && result.Outcome != agentproto.OutcomeGood && result.Outcome != agentproto.OutcomeStopped {
-		c.log.Warn("the working process said", "stderr", redact(said, spec.Job.Lease.Repository.Password))
+		c.log.Warn("the working process said", "stderr", redact(said, spec.Job.secrets()...))
 	}
 	c.result = *result
 }
@@ -168,12 +185,12 @@ func (c *child) begin() {
 
 // died is the result of a child that went without a word: killed, out of
 // memory, or broken.
-func (c *child) died(waitErr error, stderr, secret string) *Result {
+func (c *child) died(waitErr error, stderr string, secrets ...string) *Result {
 	why := "it ended without a result"
 	if waitErr != nil {
 		why = waitErr.Error()
 	}
-	c.log.Error("the working process died", "why", why, "stderr", redact(stderr, secret))
+	c.log.Error("the working process died", "why", why, "stderr", redact(stderr, secrets...))
 	return &Result{
 		Outcome: agentproto.OutcomeFailed, ErrorCode: CodeChildDied,
 		Error: "The working process on the host died (" + clip(why, 200) + "); the agent's log there has its last words.",
@@ -187,9 +204,19 @@ func (c *child) seen() agentproto.Progress {
 	return c.progress
 }
 
-// renew writes a storage token where the child reads it.
-func (c *child) renew(token string) error {
-	if err := writeWhole(filepath.Join(c.dir, "token"), []byte(token)); err != nil {
+// renew writes a repository's storage token where the child reads it. Without
+// a name it is for the one repository that the run has.
+func (c *child) renew(repository, token string) error {
+	path := c.tokens[repository]
+	if repository == "" && len(c.tokens) == 1 {
+		for _, only := range c.tokens {
+			path = only
+		}
+	}
+	if path == "" {
+		return fmt.Errorf("run %s has no repository %q to renew a token of", c.run, clip(repository, 100))
+	}
+	if err := writeWhole(path, []byte(token)); err != nil {
 		return fmt.Errorf("writing the storage token of run %s: %w", c.run, err)
 	}
 	return nil
@@ -201,7 +228,7 @@ func (c *child) stop() {
 	c.stopOnce.Do(func() {
 		go func() {
 			_, _ = io.WriteString(c.stdin, stopLine)
-			t := time.NewTimer(stopGrace)
+			t := time.NewTimer(c.grace)
 			defer t.Stop()
 			select {
 			case <-c.done:

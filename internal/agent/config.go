@@ -43,6 +43,9 @@ type Config struct {
 	AllowRoots []string `json:"allow_roots"` // absolute folders that the agent may read, and nothing outside them
 	MemoryMiB  int      `json:"memory_mib,omitempty"`
 	PHP        string   `json:"php,omitempty"` // php binary for config.php; "" looks it up, "none" reads statically
+	// VaultPatience is how many seconds a restore outlasts a vault that is away
+	// before it puts the site back; 0 is 300.
+	VaultPatience int `json:"vault_patience_seconds,omitempty"`
 }
 
 // LoadConfig reads an agent's configuration. Its errors say what to do.
@@ -78,6 +81,9 @@ func (c Config) Validate() error {
 	}
 	if c.MemoryMiB < 0 || (c.MemoryMiB > 0 && c.MemoryMiB < 64) {
 		return errs.Field("memory_mib", "must be at least 64, or 0 for %d", DefaultMemoryMiB)
+	}
+	if c.VaultPatience < 0 {
+		return errs.Field("vault_patience_seconds", "must be a number of seconds, or 0 for the default")
 	}
 	_, err := CleanRoots(c.AllowRoots)
 	return err

@@ -22,6 +22,11 @@ func (l *lock) release() { _ = l.f.Close() }
 // lockFile takes the lock of path (a file, made if missing, or a directory),
 // waiting for at most wait. errs.Conflict means that another process holds it.
 func lockFile(ctx context.Context, path string, wait time.Duration) (*lock, error) {
+	return flock(ctx, path, syscall.LOCK_EX, wait)
+}
+
+// flock takes a lock of a kind: one that is shared keeps out those that are not.
+func flock(ctx context.Context, path string, how int, wait time.Duration) (*lock, error) {
 	flags := os.O_RDONLY
 	if fi, err := os.Stat(path); err != nil || !fi.IsDir() {
 		flags = os.O_RDWR | os.O_CREATE
@@ -32,7 +37,7 @@ func lockFile(ctx context.Context, path string, wait time.Duration) (*lock, erro
 	}
 	const step = 100 * time.Millisecond
 	for waited := time.Duration(0); ; waited += step {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor fits an int
+		err = syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB) //nolint:gosec // a descriptor fits an int
 		if err == nil {
 			return &lock{f}, nil
 		}

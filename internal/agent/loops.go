@@ -102,17 +102,17 @@ func (a *Agent) take(ctx context.Context, l agentproto.Lease) {
 	log := a.log.With("run", l.Run, "site", l.Site.ID, "kind", l.Kind)
 	c, err := startChild(childSpec{
 		Command: a.opt.Engine, MemoryMiB: a.opt.Config.Memory(), Log: a.log,
-		Job: job{Lease: l, StateDir: a.opt.StateDir, AllowRoots: a.opt.Config.AllowRoots, PHP: a.opt.Config.PHP},
+		Job: job{Lease: l, StateDir: a.opt.StateDir, AllowRoots: a.opt.Config.AllowRoots, PHP: a.opt.Config.PHP, Patience: a.opt.Config.VaultPatience},
 	})
 	if err != nil {
 		log.Error("the working process could not be started", "error", err)
 		a.owe(l.Run, l.Fence, Result{
 			Outcome: agentproto.OutcomeFailed, ErrorCode: CodeFailed,
-			Error: "The agent could not start its working process: " + redact(clip(err.Error(), 300), l.Repository.Password, l.Repository.Token) + ".",
+			Error: "The agent could not start its working process: " + redact(clip(err.Error(), 300), job{Lease: l}.secrets()...) + ".",
 		})
 		return
 	}
-	log.Info("backup begins", "fence", l.Fence, "attempt", l.Attempt)
+	log.Info("run begins", "fence", l.Fence, "attempt", l.Attempt)
 	a.mu.Lock()
 	a.working[l.Run] = c
 	a.mu.Unlock()
@@ -134,7 +134,10 @@ func (a *Agent) attend(ctx context.Context, c *child) {
 	<-c.done
 	cancel()
 	<-told
-	c.log.Info("backup ended", "outcome", c.result.Outcome, "code", c.result.ErrorCode)
+	if c.silent && c.restore != "" {
+		c.result = a.afterDeath(context.WithoutCancel(ctx), c)
+	}
+	c.log.Info("run ended", "outcome", c.result.Outcome, "code", c.result.ErrorCode)
 	a.owe(c.run, c.fence, c.result)
 	a.mu.Lock()
 	if a.working[c.run] == c {
@@ -238,7 +241,7 @@ func (a *Agent) heed(beats []agentproto.RunBeat, answer agentproto.HeartbeatAnsw
 		if c == nil || t.Token == "" {
 			continue
 		}
-		if err := c.renew(t.Token); err != nil {
+		if err := c.renew(t.Repository, t.Token); err != nil {
 			c.log.Error("a renewed storage token could not be written", "error", err)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 func (a *Agent) owe(run string, fence int64, r Result) {
 	c := agentproto.CompleteRequest{
 		Instance: a.instance, Epoch: a.epoch, Run: run, Fence: fence,
-		Outcome: r.Outcome, Error: r.Error, ErrorCode: r.ErrorCode, NotBefore: r.NotBefore, Copy: r.Copy,
+		Outcome: r.Outcome, Error: r.Error, ErrorCode: r.ErrorCode, NotBefore: r.NotBefore, Copy: r.Copy, Evidence: r.Evidence,
 	}
 	if err := a.spool.put(c); err != nil {
 		// Disk full, most likely: the result lives in memory then, and is lost

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -27,6 +28,12 @@ const (
 	CodeChildDied      = "child-died"
 	CodeBadLease       = "bad-lease"
 	CodeUnreadable     = "unreadable-files"
+	CodeCopyDamaged    = "copy-damaged"
+	CodeCheckFailed    = "check-failed"
+	CodeNotVerified    = "not-verified"
+	CodeRolledBack     = "rolled-back"
+	CodeNotRolledBack  = "not-rolled-back"
+	CodeNothingKept    = "nothing-kept"
 )
 
 // siteBusyWait is how long a run waits when another process works on its site.
@@ -42,6 +49,7 @@ type Result struct {
 	ErrorCode string           `json:"error_code,omitempty"`
 	NotBefore string           `json:"not_before,omitempty"`
 	Copy      *agentproto.Copy `json:"copy,omitempty"`
+	Evidence  json.RawMessage  `json:"evidence,omitempty"` // of what is no backup
 }
 
 // resultOf turns what Take gave into an outcome. secrets are cut out of the
@@ -76,6 +84,15 @@ func resultOf(ctx context.Context, c agentproto.Copy, err error, now time.Time, 
 		r.ErrorCode = codeOfKind(errs.KindOf(err))
 	}
 	return r
+}
+
+// codeIn gives the code that an error names itself, "" if none.
+func codeIn(err error) string {
+	var coded *codedError
+	if errors.As(err, &coded) {
+		return coded.code
+	}
+	return ""
 }
 
 func codeOfKind(k errs.Kind) string {

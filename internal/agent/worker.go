@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -22,14 +21,18 @@ import (
 
 // job is what the parent writes to a working child's standard input: one JSON
 // line. It carries the repository's password, and so goes by a pipe and never
-// by arguments or environment. The storage token is in TokenFile, which the
-// parent writes again when the control plane renews it.
+// by arguments or environment. The storage tokens are in TokenFiles, which the
+// parent writes again when the control plane renews them.
 type job struct {
-	Lease      agentproto.Lease `json:"lease"`
-	TokenFile  string           `json:"token_file"`
-	StateDir   string           `json:"state_dir"`
-	AllowRoots []string         `json:"allow_roots"`
-	PHP        string           `json:"php,omitempty"`
+	Lease      agentproto.Lease  `json:"lease"`
+	TokenFiles map[string]string `json:"token_files"` // by the repository's name
+	StateDir   string            `json:"state_dir"`
+	AllowRoots []string          `json:"allow_roots"`
+	PHP        string            `json:"php,omitempty"`
+	Patience   int               `json:"patience,omitempty"` // seconds that a restore outlasts a vault that is away; 0 is the default
+	// Mend names a site whose unfinished restores are to be brought to their
+	// end; then there is no lease.
+	Mend string `json:"mend,omitempty"`
 }
 
 // stopLine, written after the job, asks the child to end soon. So does the end
@@ -49,7 +52,15 @@ const maxLineBytes = 64 << 20
 // lockWait is how long a child waits for an older child of the same site to go.
 const lockWait = 20 * time.Second
 
-// lingerAfterStop is how long a child whose parent is gone may tidy up.
+// restoreLockWait is how long a restore waits: the one before may be on its way
+// back to the old state.
+const restoreLockWait = restoreStopGrace
+
+// localLockWait is how long a person's own command waits.
+const localLockWait = 3 * time.Second
+
+// lingerAfterStop is how long a child whose parent is gone may tidy up. A
+// restore that does not get to its end in it is recovered at the next start.
 const lingerAfterStop = 5 * time.Second
 
 // progressEvery is how often a child tells its progress.
@@ -72,7 +83,7 @@ func Worker(ctx context.Context, in io.Reader, out io.Writer, clk clock.Clock, l
 	}
 	go func() {
 		if stop, err := r.ReadString('\n'); err != nil || stop != stopLine {
-			log.Warn("the agent is gone; this backup ends")
+			log.Warn("the agent is gone; this run ends")
 			cancel()
 			_ = pause(context.WithoutCancel(ctx), lingerAfterStop)
 			os.Exit(1) // nobody is left to read the result
@@ -111,23 +122,33 @@ func (w *lineWriter) write(l line) error {
 	return w.enc.Encode(l)
 }
 
+// secrets are what must be in no text that leaves this process.
+func (j job) secrets() []string {
+	var all []string
+	for _, r := range repositoriesOf(j.Lease) {
+		all = append(all, r.Password, r.Token)
+	}
+	return all
+}
+
 // run does the job, from the lock to the result.
 func (j job) run(ctx context.Context, w *lineWriter, clk clock.Clock, log *slog.Logger) Result {
-	secrets := []string{j.Lease.Repository.Password, j.Lease.Repository.Token}
+	if j.Mend != "" {
+		return j.mendOnly(ctx, w, clk, log)
+	}
+	secrets := j.secrets()
 	fail := func(err error) Result {
-		log.Error("the backup failed", "run", j.Lease.Run, "error", redact(err.Error(), secrets...))
+		log.Error("the run failed", "run", j.Lease.Run, "error", redact(err.Error(), secrets...))
 		return resultOf(ctx, agentproto.Copy{}, err, clk.Now(), secrets...)
 	}
 	if err := checkLease(j.Lease); err != nil {
 		return fail(err)
 	}
-	if err := os.MkdirAll(filepath.Join(j.StateDir, "locks"), 0o700); err != nil {
-		return fail(fmt.Errorf("making the folder of locks: %w", err))
+	wait := lockWait
+	if j.Lease.Restore != nil {
+		wait = restoreLockWait
 	}
-	held, err := lockFile(ctx, siteLockPath(j.StateDir, j.Lease.Site.ID), lockWait)
-	if errs.Is(err, errs.Conflict) {
-		return fail(&codedError{code: CodeSiteBusy, err: errs.Wrap(errs.Conflict, err, "Another process of this host works on the site.")})
-	}
+	held, err := holdSite(ctx, j.StateDir, j.Lease.Site.ID, j.Lease.Site.CodeDir, j.Lease.Restore != nil, wait)
 	if err != nil {
 		return fail(err)
 	}
@@ -135,8 +156,14 @@ func (j job) run(ctx context.Context, w *lineWriter, clk clock.Clock, log *slog.
 	if err := w.write(line{Started: true}); err != nil {
 		return fail(fmt.Errorf("telling the agent: %w", err))
 	}
-	t := newTeller(ctx, w)
+	t := newTeller(context.WithoutCancel(ctx), w) // a restore that is stopped tells of its way back
 	defer t.stop()
+	if _, err := j.mending(clk, log, t.tell).mend(ctx, j.Lease.Site.ID, placeOf(j.Lease.Site.CodeDir)); err != nil {
+		return fail(err)
+	}
+	if j.Lease.Restore != nil {
+		return j.bring(ctx, clk, log, t.tell)
+	}
 	c, err := Take(ctx, j.work(clk, log, t.tell))
 	if err != nil {
 		return fail(err)
@@ -145,34 +172,17 @@ func (j job) run(ctx context.Context, w *lineWriter, clk clock.Clock, log *slog.
 }
 
 func (j job) work(clk clock.Clock, log *slog.Logger, tell func(agentproto.Progress)) Work {
-	repo := j.Lease.Repository
 	return Work{
 		Kind: j.Lease.Kind, Source: j.Lease.Site.ID, CodeDir: j.Lease.Site.CodeDir, AccountRoot: j.Lease.Site.AccountRoot,
 		Roots:    Roots{Dirs: j.AllowRoots},
-		Location: engine.Location{Door: &vault.Door{URL: repo.URL, Name: repo.Name, TokenFile: j.TokenFile, Pin: repo.Pin}},
-		Password: repo.Password, PHP: j.PHP, Clock: clk, Log: log, Progress: tell,
+		Location: j.location(j.Lease.Repository, 0),
+		Password: j.Lease.Repository.Password, PHP: j.PHP, Clock: clk, Log: log, Progress: tell,
 	}
 }
 
-// checkLease refuses what no sound control plane sends; its identifiers become
-// file names here.
-func checkLease(l agentproto.Lease) error {
-	var bad string
-	switch {
-	case !safeID.MatchString(l.Run):
-		bad = "the run's id"
-	case !safeID.MatchString(l.Site.ID):
-		bad = "the site's id"
-	case l.Kind != agentproto.KindDatabase && l.Kind != agentproto.KindData:
-		bad = "the kind"
-	case !filepath.IsAbs(l.Site.CodeDir), l.Site.AccountRoot != "" && !filepath.IsAbs(l.Site.AccountRoot):
-		bad = "a folder"
-	case l.Repository.Name == "" || l.Repository.Password == "" || l.Repository.URL == "":
-		bad = "the repository"
-	default:
-		return nil
-	}
-	return &codedError{code: CodeBadLease, err: errs.New(errs.Invalid, "The lease is not one that this agent understands: %s is wrong.", bad)}
+// location is a repository behind its vault; retry 0 is the vault's own.
+func (j job) location(r agentproto.Repository, retry time.Duration) engine.Location {
+	return engine.Location{Door: &vault.Door{URL: r.URL, Name: r.Name, TokenFile: j.TokenFiles[r.Name], Pin: r.Pin, RetryFor: retry}}
 }
 
 // teller passes on the newest progress now and then, whatever the rate at
