@@ -75,7 +75,12 @@ func readerOf(b *testing.B, a *testkit.App) *reader {
 	r := &reader{App: a, web: &http.Client{Jar: jar}, url: srv.URL, wire: w, bodies: map[string]string{}}
 	in, err := r.web.PostForm(srv.URL+"/sign-in", url.Values{"email": {"staff@x.example"}, "password": {password}})
 	a.Must(err)
+	said, err := io.ReadAll(in.Body)
+	a.Must(err)
 	a.Must(in.Body.Close())
+	if in.Request.URL.Path == "/sign-in" {
+		b.Fatalf("not signed in: %d\n%s", in.StatusCode, said)
+	}
 	return r
 }
 
