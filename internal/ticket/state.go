@@ -96,12 +96,13 @@ const (
 	Decline        Verb = "decline"
 	Withdraw       Verb = "withdraw"
 	Reopen         Verb = "reopen"
+	Change         Verb = "change" // another restore point is chosen: approvals are asked for anew
 )
 
 // Verbs are all verbs.
 func Verbs() []Verb {
 	return []Verb{
-		Submit, RequestPayment, Pay, Unpay, Approve, Start, Verify, Restored, Fail, Retry, Accept, Close, Ask, Reply, Decline, Withdraw, Reopen,
+		Submit, RequestPayment, Pay, Unpay, Approve, Start, Verify, Restored, Fail, Retry, Accept, Close, Ask, Reply, Decline, Withdraw, Reopen, Change,
 	}
 }
 
@@ -119,16 +120,16 @@ var table = map[Kind]map[State]map[Verb]State{
 	},
 	Restore: {
 		Draft:              {Submit: Submitted, Withdraw: Withdrawn},
-		Submitted:          {RequestPayment: AwaitingPayment, Pay: Queued, Ask: NeedsInformation, Decline: Declined, Withdraw: Withdrawn},
-		AwaitingPayment:    {Pay: Queued, Ask: NeedsInformation, Decline: Declined, Withdraw: Withdrawn},
-		Queued:             {Approve: Approved, Unpay: AwaitingPayment, Ask: NeedsInformation, Decline: Declined, Withdraw: Withdrawn},
-		Approved:           {Start: Running, Unpay: AwaitingPayment, Ask: NeedsInformation, Decline: Declined, Withdraw: Withdrawn},
+		Submitted:          {RequestPayment: AwaitingPayment, Pay: Queued, Ask: NeedsInformation, Decline: Declined, Withdraw: Withdrawn, Change: Submitted},
+		AwaitingPayment:    {Pay: Queued, Ask: NeedsInformation, Decline: Declined, Withdraw: Withdrawn, Change: AwaitingPayment},
+		Queued:             {Approve: Approved, Unpay: AwaitingPayment, Ask: NeedsInformation, Decline: Declined, Withdraw: Withdrawn, Change: Queued},
+		Approved:           {Start: Running, Unpay: AwaitingPayment, Ask: NeedsInformation, Decline: Declined, Withdraw: Withdrawn, Change: Queued},
 		Running:            {Verify: Verifying, Fail: Failed},
 		Verifying:          {Restored: AwaitingAcceptance, Fail: Failed},
 		AwaitingAcceptance: {Accept: Closed, Reopen: Reopened, Fail: Failed},
-		NeedsInformation:   {Reply: back, Pay: NeedsInformation, Decline: Declined, Withdraw: Withdrawn},
-		Failed:             {Retry: Queued, Close: Closed, Decline: Declined},
-		Reopened:           {Retry: Queued, Accept: Closed, Close: Closed, Fail: Failed},
+		NeedsInformation:   {Reply: back, Pay: NeedsInformation, Unpay: NeedsInformation, Change: NeedsInformation, Decline: Declined, Withdraw: Withdrawn},
+		Failed:             {Retry: Queued, Close: Closed, Decline: Declined, Change: Failed},
+		Reopened:           {Retry: Queued, Accept: Closed, Close: Closed, Fail: Failed, Change: Reopened},
 		Closed:             {Reopen: Reopened},
 	},
 }
@@ -136,17 +137,92 @@ var table = map[Kind]map[State]map[Verb]State{
 // Apply gives the state that verb leads to, or errs.Conflict. Resume is the
 // state that NeedsInformation came from, "" in every other state.
 func Apply(kind Kind, from, resume State, verb Verb) (State, error) {
+	to, _, err := Move(kind, from, resume, verb)
+	return to, err
+}
+
+// Move is Apply, and gives the state that NeedsInformation leads back to after
+// it too: what happens meanwhile (a payment comes, or goes back; another point
+// is chosen) happens to that one.
+func Move(kind Kind, from, resume State, verb Verb) (to, nextResume State, err error) {
 	to, ok := table[kind][from][verb]
 	if !ok {
-		return from, errs.New(errs.Conflict, "A ticket that is %s cannot %s.", from.Says(), verb)
+		return from, resume, errs.New(errs.Conflict, "A ticket that is %s cannot %s.", from.Says(), verb.says())
 	}
-	if to == back {
-		if resume == "" {
-			return from, errs.New(errs.Conflict, "This ticket does not know where it came from.")
+	switch {
+	case from == NeedsInformation && table[kind][resume][Ask] != NeedsInformation:
+		return from, resume, errs.New(errs.Conflict, "This ticket does not know where it came from.")
+	case to == back:
+		return resume, "", nil
+	case from == NeedsInformation && to == NeedsInformation:
+		behind, _, err := Move(kind, resume, "", verb)
+		if err != nil {
+			return from, resume, err
 		}
-		return resume, nil
+		return to, behind, nil
+	case to == NeedsInformation:
+		return to, from, nil
 	}
-	return to, nil
+	return to, "", nil
+}
+
+// Fact tells whether the verb is something that has happened already, which
+// not even a frozen ticket can refuse. All others are decisions.
+func (v Verb) Fact() bool {
+	switch v {
+	case Pay, Unpay, Verify, Restored, Fail:
+		return true
+	}
+	return false
+}
+
+// Talk tells whether the verb is only words, which a frozen ticket may still have.
+func (v Verb) Talk() bool { return v == Ask || v == Reply }
+
+func (v Verb) says() string {
+	switch v {
+	case RequestPayment:
+		return "be charged"
+	case Pay:
+		return "be paid"
+	case Unpay:
+		return "lose its payment"
+	case Ask:
+		return "ask for information"
+	case Reply:
+		return "be answered"
+	case Approve, Start, Accept, Close, Decline, Withdraw, Reopen, Change, Submit:
+		return "be " + map[Verb]string{
+			Approve: "approved", Start: "started", Accept: "accepted", Close: "closed", Decline: "declined",
+			Withdraw: "withdrawn", Reopen: "reopened", Change: "changed", Submit: "handed in",
+		}[v]
+	case Retry:
+		return "be tried again"
+	}
+	return string(v)
+}
+
+// Waits tells whether a ticket in state s waits for the customer, so that its
+// clocks stand. A queued one does while the customer has not confirmed it.
+func (s State) Waits(confirmed bool) bool {
+	switch s {
+	case Draft, AwaitingPayment, NeedsInformation, AwaitingAcceptance:
+		return true
+	case Queued:
+		return !confirmed
+	}
+	return false
+}
+
+// WaitsForUs tells whether the next move is the staff's.
+func (s State) WaitsForUs(confirmed bool) bool {
+	switch s {
+	case Submitted, Reopened, Failed, Approved:
+		return true
+	case Queued:
+		return confirmed
+	}
+	return false
 }
 
 // Says tells the state in words.
