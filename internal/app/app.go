@@ -39,6 +39,7 @@ type App struct {
 	log     *slog.Logger
 	heal    healing
 	people  People
+	stripe  Stripe // nil: fees are paid offline
 	// addresses are those that answers come in by; nil where none do.
 	addresses *mailin.Addresses
 	known     atomic.Pointer[lastKnown]

@@ -96,10 +96,11 @@ var masked = regexp.MustCompile(`(sk|rk|pk|whsec)_[A-Za-z0-9_*.…]+`)
 
 // failure gives an error of Stripe a kind, with what was being tried.
 //
-//   - Unavailable: no answer, too many requests, an error on Stripe's side: try again
+//   - Unavailable: no answer, too many requests, the same call is under way, an
+//     error on Stripe's side: try again
 //   - NotFound: Stripe knows no such thing
 //   - Forbidden: the key is not accepted or may not do this
-//   - Conflict: the idempotency key was used for something else, or is in use
+//   - Conflict: the idempotency key was used for something else
 //   - Invalid: Stripe refuses what we ask
 func (c *Client) failure(err error, doing string) error {
 	if err == nil {
@@ -114,13 +115,13 @@ func (c *Client) failure(err error, doing string) error {
 	}
 	cause := errors.New(doing + ": " + c.clean(strings.Join([]string{string(e.Type), string(e.Code), e.Param, e.Msg, e.RequestID}, " | ")))
 	switch {
-	case e.HTTPStatusCode == http.StatusTooManyRequests, e.HTTPStatusCode >= 500, e.HTTPStatusCode == 0:
+	case e.HTTPStatusCode == http.StatusTooManyRequests, e.HTTPStatusCode >= 500, e.HTTPStatusCode == 0, e.HTTPStatusCode == http.StatusConflict:
 		return errs.Wrap(errs.Unavailable, cause, "Stripe is not available just now; try again in a moment.")
 	case e.HTTPStatusCode == http.StatusUnauthorized, e.HTTPStatusCode == http.StatusForbidden:
 		return errs.Wrap(errs.Forbidden, cause, "Stripe does not accept our key for this.")
 	case e.HTTPStatusCode == http.StatusNotFound, e.Code == stripe.ErrorCodeResourceMissing:
 		return errs.Wrap(errs.NotFound, cause, "Stripe knows no such thing.")
-	case e.HTTPStatusCode == http.StatusConflict, e.Type == stripe.ErrorTypeIdempotency:
+	case e.Type == stripe.ErrorTypeIdempotency:
 		return errs.Wrap(errs.Conflict, cause, "Stripe was asked for this already, in other words.")
 	}
 	return errs.Wrap(errs.Invalid, cause, "Stripe refuses this.")

@@ -141,3 +141,7 @@ WHERE c.state IN ('due', 'pending', 'paid', 'offline') AND k.state IN ('declined
   AND NOT (c.state IN ('paid', 'offline') AND EXISTS (SELECT 1 FROM refund r WHERE r.tenant_id = c.tenant_id AND r.charge_id = c.id AND r.payment_intent = c.payment_intent))
   AND k.updated_at < sqlc.arg(before)::timestamptz
 ORDER BY c.updated_at LIMIT sqlc.arg(page_size);
+
+-- name: CountAlarms :one
+SELECT count(*) FROM event WHERE tenant_id = sqlc.arg(tenant_id) AND subject_id = sqlc.arg(charge_id)::uuid AND verb = 'charge.alarm' AND detail->>'what' = sqlc.arg(what)::text;
+

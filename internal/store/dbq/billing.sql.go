@@ -457,6 +457,23 @@ func (q *Queries) CheckoutsToLookAt(ctx context.Context, arg CheckoutsToLookAtPa
 	return items, nil
 }
 
+const countAlarms = `-- name: CountAlarms :one
+SELECT count(*) FROM event WHERE tenant_id = $1 AND subject_id = $2::uuid AND verb = 'charge.alarm' AND detail->>'what' = $3::text
+`
+
+type CountAlarmsParams struct {
+	TenantID id.Tenant
+	ChargeID pgtype.UUID
+	What     string
+}
+
+func (q *Queries) CountAlarms(ctx context.Context, arg CountAlarmsParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countAlarms, arg.TenantID, arg.ChargeID, arg.What)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const decideCharge = `-- name: DecideCharge :one
 UPDATE charge SET reason = $1, decided_by = $2, updated_at = $3::timestamptz
 WHERE tenant_id = $4 AND id = $5 RETURNING tenant_id, id, ticket_id, amount_cents, currency, state, payment_intent, receipt_url, invoice_url, reason, decided_by, alarm, created_at, paid_at, updated_at
