@@ -189,7 +189,6 @@ type Agreement struct {
 	Healed   int64 `json:"healed"`   // that the copy lacked and the site's own filedir had
 	BadSize  int64 `json:"bad_size"` // of another length than the table says
 	Good     bool  `json:"good"`     // every file can be shown
-	OldBad   int64 `json:"old_bad"`  // as many did not agree before the restore
 	Orphans  int64 `json:"orphans"`  // harmless
 	InTrash  int64 `json:"in_trash"` // harmless: Moodle takes them back
 	External int64 `json:"external"` // in an object store alone

@@ -45,7 +45,7 @@ func (b *builder) writeCode() error {
 	}
 	files := map[string]string{
 		"version.php":   fmt.Sprintf("<?php\n// Moodle's version. $release = 'not this one';\ndefined('MOODLE_INTERNAL') || die();\n\n$version  = %s;              // YYYYMMDD = weekly release date.\n$release  = '%s (Build: 20250811)'; // Human-friendly version name.\n$branch   = '%s';                     // This version's branch.\n$maturity = MATURITY_STABLE;             // This version's maturity level.\n", v.version, b.Release, v.branch),
-		"lib/setup.php": setupPHP,
+		"lib/setup.php": setupPHP, "lib/minidb.php": miniDB,
 	}
 	for _, name := range rootFiles {
 		files[name] = fmt.Sprintf("<?php // %s\nrequire_once(__DIR__ . '/config.php');\n", name)
@@ -69,7 +69,9 @@ func (b *builder) writeCode() error {
 	}
 	outer := map[string]string{
 		"composer.json": "{\"name\": \"moodle/moodle\"}\n", "composer.lock": "{}\n",
-		"admin/cli/cron.php": "#!/usr/bin/env php\n<?php\ndefine('CLI_SCRIPT', true);\nrequire(__DIR__.'/../../config.php');\n",
+	}
+	for name, text := range scripts {
+		outer["admin/cli/"+name] = text
 	}
 	if b.Layout == moodle.LayoutPublic {
 		outer["index.php"] = "<?php\nthrow new Exception('rootdirpublic');\n"
@@ -140,5 +142,19 @@ $CFG->config_php_settings = (array)$CFG;
 if (defined('ABORT_AFTER_CONFIG')) {
     return;
 }
-echo "A miniature serves no page.\n";
+require_once(__DIR__ . '/minidb.php');
+if (defined('CLI_SCRIPT')) {
+    chdir(dirname(realpath($_SERVER['argv'][0]))); // relative paths fail, as Moodle's do
+    return;
+}
+if (file_exists($CFG->dataroot . '/climaintenance.html')) {
+    http_response_code(503);
+    readfile($CFG->dataroot . '/climaintenance.html');
+    exit(0);
+}
+if (!is_writable($CFG->dataroot)) {
+    http_response_code(500);
+    exit("Fatal error: \$CFG->dataroot is not writable");
+}
+echo "A miniature of a front page.\n";
 `

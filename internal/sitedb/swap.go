@@ -274,3 +274,15 @@ func isOurs(name string) bool {
 }
 
 var asideTable = regexp.MustCompile(`^` + asideMark + `[a-z0-9]{4,12}[no]_`)
+
+// Aside says where what lies aside is, for a person; what is "o" for the old
+// tables and "n" for the new ones.
+func (s *Swap) Aside(what string, c Conn) string {
+	switch {
+	case s.Way == WayDatabase:
+		return "database " + s.named(what)
+	case c.Flavour == PostgreSQL:
+		return "schema " + s.named(what) + " of database " + s.Name
+	}
+	return "tables " + asideMark + s.ID + what + "_… of database " + s.Name
+}
