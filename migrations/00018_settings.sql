@@ -26,5 +26,9 @@ GRANT SELECT (one, version, hoster_name, support_email, staff_second_factor, ses
 GRANT SELECT ON setting TO holdfast_worker;
 GRANT SELECT, INSERT, UPDATE ON setting TO holdfast_staff;
 
+-- An organisation's admin changes the roles of its people.
+GRANT UPDATE (role) ON member TO holdfast_tenant;
+
 -- +goose Down
+REVOKE UPDATE (role) ON member FROM holdfast_tenant;
 DROP TABLE setting;

@@ -36,7 +36,7 @@ func (a *App) Examine(ctx context.Context, who authz.Actor) ([]Finding, error) {
 			Check: "clock", Good: skew.Abs() < 30*time.Second, Found: fmt.Sprintf("this machine and the database differ by %s", skew.Abs().Round(time.Millisecond)),
 			Remedy: "Set both clocks by NTP; slots and maintenance depend on them.",
 		})
-		q, err := tx.LookAtQueue(ctx, "discarded", 1)
+		q, err := tx.LookAtQueue(ctx, "discarded", 0, 1)
 		if err != nil {
 			return err
 		}

@@ -54,18 +54,11 @@ func (a *App) Staff(ctx context.Context, who authz.Actor) (out StaffPeople, err 
 // the hoster's staff remove them.
 func (a *App) RemoveMember(ctx context.Context, who authz.Actor, of id.Tenant, account id.Account) error {
 	return hide(a.do(ctx, who, authz.InvitePeople, of, func(ctx context.Context, tx *store.Tx) error {
-		people, err := tx.PeopleOfTenant(ctx, of)
+		admins, err := tx.LockAdmins(ctx, of)
 		if err != nil {
 			return err
 		}
-		admins, isAdmin := 0, false
-		for _, p := range people {
-			if p.Role == tenant.Admin && p.DisabledAt == nil {
-				admins++
-				isAdmin = isAdmin || p.ID == account
-			}
-		}
-		if isAdmin && admins == 1 && who.Staff == "" {
+		if len(admins) == 1 && admins[0] == account && who.Staff == "" {
 			return errs.New(errs.Conflict, "This is the last admin of the organisation. Invite another first, then remove this one.")
 		}
 		n, err := tx.DeleteMember(ctx, dbq.DeleteMemberParams{TenantID: of, AccountID: account})
@@ -77,6 +70,68 @@ func (a *App) RemoveMember(ctx context.Context, who authz.Actor, of id.Tenant, a
 		}
 		return tx.Event(ctx, "account.member_removed", store.Subject{Kind: "account", ID: account.UUID(), Tenant: of}, nil)
 	}), "person")
+}
+
+// ChangeRole gives somebody of a tenant another role there, from their next
+// click on. The last admin stays one, whoever asks.
+func (a *App) ChangeRole(ctx context.Context, who authz.Actor, of id.Tenant, account id.Account, role tenant.Role) error {
+	if !dbq.MemberRole(role).Valid() {
+		return errs.Field("role", "%q must be admin, member or viewer", clip(string(role), 40))
+	}
+	return hide(a.do(ctx, who, authz.InvitePeople, of, func(ctx context.Context, tx *store.Tx) error {
+		if who.Account == account {
+			return errs.New(errs.Conflict, "You cannot change your own role; another admin can.")
+		}
+		admins, err := tx.LockAdmins(ctx, of)
+		if err != nil {
+			return err
+		}
+		was, err := tx.RoleOfMember(ctx, dbq.RoleOfMemberParams{TenantID: of, AccountID: account})
+		if isNoRows(err) {
+			return errs.New(errs.NotFound, "There is no such person in this organisation.")
+		}
+		if err != nil || was == role {
+			return err
+		}
+		if len(admins) == 1 && admins[0] == account {
+			return errs.New(errs.Conflict, "This is the last admin of the organisation. Make another one admin first.")
+		}
+		if n, err := tx.SetMemberRole(ctx, dbq.SetMemberRoleParams{TenantID: of, AccountID: account, Role: role}); err != nil || n == 0 {
+			return orConflict(err, "They were taken out of the organisation just now.")
+		}
+		return tx.Event(ctx, "account.role_changed", store.Subject{Kind: "account", ID: account.UUID(), Tenant: of}, map[string]any{"was": was, "role": role})
+	}), "person")
+}
+
+// ChangeStaffRole gives somebody of the staff another role, from their next
+// click on. The last owner stays one.
+func (a *App) ChangeStaffRole(ctx context.Context, who authz.Actor, account id.Account, role tenant.StaffRole) error {
+	if !dbq.StaffRole(role).Valid() {
+		return errs.Field("role", "%q must be owner, operator, support, billing or auditor", clip(string(role), 40))
+	}
+	return a.do(ctx, who, authz.ManagePeople, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
+		if who.Account == account {
+			return errs.New(errs.Conflict, "You cannot change your own role; another owner can.")
+		}
+		owners, err := tx.LockOwners(ctx)
+		if err != nil {
+			return err
+		}
+		acc, err := tx.AccountByID(ctx, account)
+		if isNoRows(err) || err == nil && acc.StaffRole == nil {
+			return errs.New(errs.NotFound, "There is no such person among the staff.")
+		}
+		if err != nil || *acc.StaffRole == role {
+			return err
+		}
+		if len(owners) == 1 && owners[0] == account {
+			return errs.New(errs.Conflict, "This is the last owner. Make another one owner first.")
+		}
+		if n, err := tx.SetStaffRole(ctx, dbq.SetStaffRoleParams{ID: account, StaffRole: &role}); err != nil || n == 0 {
+			return orConflict(err, "They are no longer among the staff.")
+		}
+		return tx.Event(ctx, "account.role_changed", ofAccount(account), map[string]any{"was": *acc.StaffRole, "staff": role})
+	})
 }
 
 // DisableAccount keeps a person from signing in and ends their sessions. The

@@ -93,6 +93,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA river TO holdfast_w
 GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA river TO holdfast_worker, holdfast_staff;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA river TO holdfast_worker, holdfast_staff, holdfast_tenant;
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA river TO holdfast_staff;
+GRANT UPDATE ON river.river_job TO holdfast_staff;
 GRANT INSERT ON river.river_job TO holdfast_tenant;
 GRANT USAGE ON SEQUENCE river.river_job_id_seq TO holdfast_tenant;`
 

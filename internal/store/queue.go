@@ -15,8 +15,9 @@ type Queue struct {
 	Jobs   []*rivertype.JobRow
 }
 
-// LookAtQueue lists River's jobs, the newest first. State "" means every one.
-func (tx *Tx) LookAtQueue(ctx context.Context, state string, size int) (Queue, error) {
+// LookAtQueue lists River's jobs, the newest first: those made before the job
+// with this id, 0 for the newest of all. State "" means every one.
+func (tx *Tx) LookAtQueue(ctx context.Context, state string, before int64, size int) (Queue, error) {
 	q := Queue{Counts: map[string]int64{}}
 	rows, err := tx.tx.Query(ctx, "SELECT state::text, count(*) FROM river.river_job GROUP BY 1")
 	if err != nil {
@@ -38,10 +39,31 @@ func (tx *Tx) LookAtQueue(ctx context.Context, state string, size int) (Queue, e
 	if state != "" {
 		p = p.States(rivertype.JobState(state))
 	}
+	if before > 0 {
+		p = p.Where("id < @before", river.NamedArgs{"before": before})
+	}
 	res, err := tx.river.JobListTx(ctx, tx.tx, p)
 	if err != nil {
 		return q, fmt.Errorf("list jobs: %w", err)
 	}
 	q.Jobs = res.Jobs
 	return q, nil
+}
+
+// ErrNoJob is that there is no such job, or none any more.
+var ErrNoJob = rivertype.ErrNotFound
+
+// Job gives one of River's jobs, or ErrNoJob.
+func (tx *Tx) Job(ctx context.Context, of int64) (*rivertype.JobRow, error) {
+	return tx.river.JobGetTx(ctx, tx.tx, of)
+}
+
+// RetryJob makes a job due now, with a try more than it had.
+func (tx *Tx) RetryJob(ctx context.Context, of int64) (*rivertype.JobRow, error) {
+	return tx.river.JobRetryTx(ctx, tx.tx, of)
+}
+
+// CancelJob stops a job for good.
+func (tx *Tx) CancelJob(ctx context.Context, of int64) (*rivertype.JobRow, error) {
+	return tx.river.JobCancelTx(ctx, tx.tx, of)
 }

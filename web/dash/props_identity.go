@@ -144,6 +144,13 @@ type PersonRow struct {
 	Second            string // "set up" or "none"
 	SecondState       ui.State
 	Acts              []PersonAct
+	Change            *RoleForm // nil for who may not
+}
+
+// RoleForm gives somebody another role.
+type RoleForm struct {
+	ID, Action string // of the field; POST
+	Roles      []ui.Choice
 }
 
 // PersonAct is a button beside a person.

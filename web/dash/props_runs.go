@@ -141,10 +141,16 @@ type QueueCount struct {
 
 // JobRow is one job of the queue.
 type JobRow struct {
-	ID, Kind, Queue string
-	State           ui.State
-	Word            string
-	Attempt         string // "2 of 5"
-	Scheduled       ui.When
-	LastError       string
+	ID               string
+	Title            string // what it does: "Hand a run to its host"
+	Kind             string // as the program calls it
+	About, AboutHref string // the host or run that it is about; empty for none
+	State            ui.State
+	Word             string
+	Attempt          string // "2 of 5"
+	Scheduled        ui.When
+	LastError        string
+	Failed           ui.When // when its last try failed
+	Retry, Cancel    string  // POST; empty where there is nothing to do, or for who may not
+	Back             string  // the page to come back to
 }

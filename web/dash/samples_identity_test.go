@@ -52,7 +52,7 @@ func peopleStaff() PeopleProps {
 		Page: staff(PeopleSection), Title: "Staff", Search: true, Factors: true,
 		People: []PersonRow{
 			{Name: "Ada Brandt", Email: "ada@brightside.example", Role: "owner", You: true, Second: "set up", SecondState: ui.Good},
-			{Name: hostile, Email: longName + "@x.example", Role: "operator", Second: "none", SecondState: ui.Late, Acts: acts},
+			{Name: hostile, Email: longName + "@x.example", Role: "operator", Second: "none", SecondState: ui.Late, Acts: acts, Change: &RoleForm{ID: "role-2", Action: "/people/2/role", Roles: []ui.Choice{{Value: "owner", Label: "owner"}, {Value: "operator", Label: "operator", Selected: true}}}},
 			{Name: rtlName, Email: "gone@brightside.example", Role: "support", Disabled: true, Second: "none", SecondState: ui.None, Acts: acts[1:]},
 		},
 		Invitations: []InvitationRow{{Email: "new@brightside.example", Role: "auditor", Made: seen, Ends: seen, Revocation: "/people/invitations/1/revocation"}, {Email: longName + "@x.example", Role: "support", Made: seen, Ends: seen, Over: true, Revocation: "/people/invitations/2/revocation"}},
@@ -64,7 +64,7 @@ func peopleStaff() PeopleProps {
 func peopleTenant() PeopleProps {
 	return PeopleProps{
 		Page: customer(PeopleSection), Title: "People of Riverside Academy", Tenant: "riverside", Choices: []ui.Choice{{Label: "Riverside Academy", Href: "/people?tenant=riverside", Selected: true}, {Label: "Hillcrest", Href: "/people?tenant=hillcrest"}},
-		People: []PersonRow{{Name: "Jo Okafor", Email: "jo@riverside.example", Role: "admin", You: true}, {Name: "Lee", Email: "lee@riverside.example", Role: "viewer", Acts: []PersonAct{{"/people/1/removal", "Remove"}}}},
+		People: []PersonRow{{Name: "Jo Okafor", Email: "jo@riverside.example", Role: "admin", You: true}, {Name: "Lee", Email: "lee@riverside.example", Role: "viewer", Acts: []PersonAct{{"/people/1/removal", "Remove"}}, Change: &RoleForm{ID: "role-1", Action: "/people/1/role", Roles: []ui.Choice{{Value: "admin", Label: "admin"}, {Value: "viewer", Label: "viewer", Selected: true}}}}},
 		Invite: &InviteForm{Command: "holdfast user invite ADDRESS --role member --tenant riverside"},
 	}
 }

@@ -240,9 +240,9 @@ func queueFull() QueueProps {
 		Page: staff(QueueSection), State: ui.Late, Counts: queueCounts("1,204"), Showing: "running",
 		Sentence: ui.Say(ui.Strong("1 job"), ui.Text(" failed and will be tried again; nothing failed for good.")),
 		Jobs: []JobRow{
-			{ID: "48211", Kind: "run.dispatch", Queue: "default", State: ui.Running, Attempt: "1 of 25", Scheduled: at("12 s ago", "21 Nov 2026 20:00:00 CET")},
-			{ID: "48102", Kind: "copy.verify", Queue: "background", State: ui.Waiting, Word: "retryable", Attempt: "3 of 25", Scheduled: at("in 4 min", "21 Nov 2026 20:04:00 CET"), LastError: "read blob p1f00: connection reset by peer " + longName + hostile},
-			{ID: "48000", Kind: "a.very.long.kind.of.job.that.nobody.would.choose." + longName, State: ui.Failed, Word: "discarded", Scheduled: at("2 d ago", "")},
+			{ID: "48211", Title: "Hand due runs to a host", Kind: "dispatch_host", About: "host-b", AboutHref: "/hosts/1", State: ui.Running, Attempt: "1 of 25", Scheduled: at("12 s ago", "21 Nov 2026 20:00:00 CET")},
+			{ID: "48102", Title: "Send a mail", Kind: "send_mail", State: ui.Late, Word: "tried again", Failed: at("1 min ago", "21 Nov 2026 19:59:00 CET"), Retry: QueuePath + "/48102/retry", Cancel: QueuePath + "/48102/cancellation", Back: QueuePath, Attempt: "3 of 25", Scheduled: at("in 4 min", "21 Nov 2026 20:04:00 CET"), LastError: "read blob p1f00: connection reset by peer " + longName + hostile},
+			{ID: "48000", Title: "A very long kind of job that nobody would choose " + longName, Kind: "a_very_long_kind_of_job_that_nobody_would_choose_" + longName, State: ui.Failed, Word: "failed", Retry: QueuePath + "/48000/retry", Back: QueuePath, Scheduled: at("2 d ago", "")},
 		},
 		Pager: ui.Pager{NextHref: QueuePath + "?after=1", Words: "Jobs 1 to 3", What: "jobs"},
 	}

@@ -165,7 +165,7 @@ func (d *Door) pages(r chi.Router) {
 	d.hostPages(r)
 	d.destinationPages(r)
 	r.Get(dash.AuditPath, d.signed(d.audit))
-	r.Get(dash.QueuePath, d.signed(d.queue))
+	d.queuePages(r)
 	d.settingsPages(r)
 }
 

@@ -19,6 +19,7 @@ type said struct {
 	Host                                       string
 	Attempt                                    int64
 	Changed                                    []string
+	Was                                        string
 }
 
 // tells words any event: what the site's timeline has words for by those, the
@@ -108,6 +109,12 @@ func (t teller) tellsOfPeople(verb string, d said) (string, string) {
 	case "account.password_changed", "account.password_set":
 		return "A password was changed.", ""
 	case "account.role_changed":
+		if role == "" {
+			role = textOf(d.To) // by the identity provider
+		}
+		if d.Was != "" {
+			role = "from " + d.Was + " to " + role
+		}
 		return "The role of an account was changed.", words.Capital(role)
 	case "account.disabled":
 		return "An account was disabled.", d.Reason
@@ -183,6 +190,10 @@ func (t teller) tellsOfWork(verb string, d said) (string, string) {
 		return "A token of the API was made" + withName(d.Name) + ".", d.Role
 	case "token.revoked":
 		return "A token of the API was revoked" + withName(d.Name) + ".", ""
+	case "job.retried":
+		return "A job of the queue was tried again.", words.Stop(jobWords(d.Task))
+	case "job.cancelled":
+		return "A job of the queue was cancelled.", words.Stop(jobWords(d.Task))
 	case "settings.changed":
 		return "The settings were changed.", changedWords(d.Changed)
 	case "rescue_kit.exported":
@@ -239,12 +250,15 @@ var verbGroups = []struct{ verb, label string }{
 	{"account.factor_removed", "Second factor removed"},
 	{"account.factors_reset", "Second factors reset"},
 	{"account.added", "Account added"},
+	{"account.role_changed", "Role changed"},
 	{"account.disabled", "Account disabled"},
 	{"account.member_removed", "Taken out of an organisation"},
 	{"invitation.made", "Invited"},
 	{"token.made", "API token made"},
 	{"token.revoked", "API token revoked"},
 	{"settings.changed", "Settings changed"},
+	{"job.retried", "Job of the queue tried again"},
+	{"job.cancelled", "Job of the queue cancelled"},
 	{"rescue_kit.exported", "Rescue kit printed"},
 	{"audit.exported", "Events taken away as a file"},
 	{"copy.opened", "Copy opened to be read"},
@@ -290,10 +304,10 @@ var verbGroups = []struct{ verb, label string }{
 func staffVerb(verb string) bool {
 	kind, _, _ := strings.Cut(verb, ".")
 	switch kind {
-	case "host", "destination", "rescue_kit", "clock", "tenant", "policy", "view", "settings":
+	case "host", "destination", "rescue_kit", "clock", "tenant", "policy", "view", "settings", "job":
 		return true
 	case "account":
-		return verb != "account.added" && verb != "account.member_removed"
+		return verb != "account.added" && verb != "account.member_removed" && verb != "account.role_changed"
 	}
 	return false
 }

@@ -99,6 +99,7 @@ func (d *Door) peopleProps(r *http.Request, p app.Person, slug string) (dash.Peo
 		row := dash.PersonRow{Name: m.Name, Email: m.Email, Role: string(m.Role), You: m.ID == p.Actor.Account, Disabled: m.DisabledAt != nil}
 		if invites && !row.You {
 			row.Acts = []dash.PersonAct{{Action: dash.PeoplePath + "/" + m.ID.String() + "/removal", Label: "Remove"}}
+			row.Change = changeRole(m.ID, m.Role, tenant.Roles())
 		}
 		props.People = append(props.People, row)
 	}
@@ -124,6 +125,7 @@ func (d *Door) staffProps(r *http.Request, p app.Person, props *dash.PeopleProps
 		}
 		if manages && !row.You {
 			row.Acts = staffActs(dash.PeoplePath+"/"+m.ID.String(), row.Disabled, m.SecondFactor)
+			row.Change = changeRole(m.ID, *m.StaffRole, tenant.StaffRoles())
 		}
 		props.People = append(props.People, row)
 	}
@@ -144,6 +146,27 @@ func staffActs(path string, disabled, second bool) (acts []dash.PersonAct) {
 		acts = append(acts, dash.PersonAct{Action: path + "/factor-reset", Label: "Reset factors"})
 	}
 	return append(acts, dash.PersonAct{Action: path + "/disabling", Label: "Disable"})
+}
+
+// changeRole is the form that gives somebody another role.
+func changeRole[R ~string](account id.Account, now R, all []R) *dash.RoleForm {
+	f := &dash.RoleForm{ID: "role-" + account.String(), Action: dash.PeoplePath + "/" + account.String() + "/role"}
+	for _, r := range all {
+		f.Roles = append(f.Roles, ui.Choice{Value: string(r), Label: string(r), Selected: r == now})
+	}
+	return f
+}
+
+func (d *Door) setRole(r *http.Request, p app.Person, account id.Account) error {
+	of, _, err := d.organisation(r, p, r.PostFormValue("tenant"))
+	if err != nil {
+		return err
+	}
+	role := r.PostFormValue("role")
+	if of.IsZero() {
+		return d.app.ChangeStaffRole(r.Context(), p.Actor, account, tenant.StaffRole(role))
+	}
+	return d.app.ChangeRole(r.Context(), p.Actor, of, account, tenant.Role(role))
 }
 
 // mailProps fills in the mails that were not delivered.
@@ -280,6 +303,7 @@ func (d *Door) peoplePages(r chi.Router) {
 	r.Post(dash.InvitePath, fresh(d.invite))
 	r.Post(dash.InvitePath+"/{id:[0-9a-f-]{36}}/revocation", fresh(d.revokeInvitation))
 	r.Post(account+"removal", fresh(d.actOn("They are no longer among your people.", d.removeMember)))
+	r.Post(account+"role", fresh(d.actOn("The role is changed, from their next click on.", d.setRole)))
 	r.Post(account+"disabling", fresh(d.actOn("The account is disabled, and its sessions have ended.", func(r *http.Request, p app.Person, a id.Account) error {
 		return d.app.DisableAccount(r.Context(), p.Actor, a)
 	})))
