@@ -97,7 +97,8 @@ func rootCommand() *cobra.Command {
 		Short: "Backs up the Moodle sites of this host",
 		Long: `holdfast-agent takes backups of the Moodle sites on this host for a Holdfast
 control plane ("enrol", then "run"), and can take, list, verify and restore
-copies with no control plane at all ("local").
+copies with no control plane at all ("local"). "restores" ends what a restore
+in place has left on the host.
 
 Exit codes: 0 good, 1 not good, 2 wrong use.`,
 		SilenceUsage:  true,
@@ -105,7 +106,7 @@ Exit codes: 0 good, 1 not good, 2 wrong use.`,
 		Version:       agent.Build,
 	}
 	c.CompletionOptions.HiddenDefaultCmd = true
-	c.AddCommand(runCommand(), enrolCommand(), doctorCommand(), inspectCommand(), localCommand(), engineCommand())
+	c.AddCommand(runCommand(), enrolCommand(), doctorCommand(), inspectCommand(), localCommand(), restoresCommand(), engineCommand())
 	return c
 }
 

@@ -99,7 +99,10 @@ func (a *Agent) afterDeath(ctx context.Context, c *child) Result {
 		r.ErrorCode = CodeNotRolledBack
 		r.Error = "The working process on the host died in the middle of the restore, and the site could not be brought to its old state yet; the agent tries again. " + mended.Error
 	case had.State == inplace.StateKept:
-		r.Error = "The working process on the host died right after the restore was done and verified; the site is restored. Ask again, and the host answers for it."
+		r.Error = "The working process on the host died right after the restore was done and verified; the site is restored."
+		if held, ev, err := inplace.Report(journalDir(a.opt.StateDir, c.site), c.restore); err == nil && held.State == inplace.StateKept {
+			return Result{Outcome: agentproto.OutcomeGood, Evidence: evidenceJSON(Evidence{Restore: &ev})}
+		}
 	default:
 		r.Error = "The working process on the host died in the middle of the restore; the site is as it was before. " + r.Error
 	}

@@ -54,7 +54,7 @@ func (b Bring) files(ctx context.Context) (Evidence, error) {
 	}
 	defer shut()
 	o.Source = source
-	tell := newTelling(inplace.Parts{}, nil, b.Data, b.Clock, b.Progress)
+	tell := newTelling(fileSteps(), b.Clock, b.Progress)
 	o.Tell = tell.step
 	if !o.InPlace {
 		if err := b.makeBeside(o.Into, s.install); err != nil {

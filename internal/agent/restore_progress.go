@@ -17,12 +17,11 @@ const stepReading = "reading"
 
 // Guesses of the steps that go by no size.
 const (
-	guessCheck   = 3 * time.Second
-	guessShort   = 2 * time.Second
-	guessClose   = 10 * time.Second
-	guessVerify  = 5 * time.Second
-	guessUpgrade = 20 * time.Second
-	guessMoodle  = 15 * time.Second
+	guessCheck  = 3 * time.Second
+	guessShort  = 2 * time.Second
+	guessClose  = 10 * time.Second
+	guessVerify = 5 * time.Second
+	guessMoodle = 15 * time.Second
 )
 
 // telling makes a restore's steps into the progress of a run.
@@ -33,8 +32,8 @@ type telling struct {
 	to    func(agentproto.Progress)
 }
 
-// newTelling knows the steps of a restore of these parts; the copies may be nil.
-func newTelling(parts inplace.Parts, database, data *From, clk clock.Clock, to func(agentproto.Progress)) *telling {
+// restoreSteps are the steps of a restore of these copies; either may be nil.
+func restoreSteps(database, data *From) []copyback.Part {
 	steps := []copyback.Part{{Name: inplace.StepCheck, Guess: guessCheck}}
 	if database != nil {
 		steps = []copyback.Part{{Name: stepReading, Guess: copyback.Reading(database.Bytes)}, {Name: inplace.StepCheck, Guess: guessCheck}}
@@ -45,12 +44,21 @@ func newTelling(parts inplace.Parts, database, data *From, clk clock.Clock, to f
 	if database != nil {
 		steps = append(steps, copyback.Part{Name: inplace.StepLoad, Guess: copyback.Loading(len(database.Tables), database.Bytes)})
 	}
-	steps = append(steps, copyback.Part{Name: inplace.StepClose, Guess: guessClose}, copyback.Part{Name: inplace.StepSwitch, Guess: guessShort},
-		copyback.Part{Name: inplace.StepClear, Guess: guessShort}, copyback.Part{Name: inplace.StepVerify, Guess: guessVerify})
-	if parts.Code {
-		steps = append(steps, copyback.Part{Name: inplace.StepUpgrade, Guess: guessUpgrade})
-	}
-	steps = append(steps, copyback.Part{Name: inplace.StepMoodle, Guess: guessMoodle}, copyback.Part{Name: inplace.StepOpen, Guess: guessShort})
+	return append(steps,
+		copyback.Part{Name: inplace.StepClose, Guess: guessClose}, copyback.Part{Name: inplace.StepSwitch, Guess: guessShort},
+		copyback.Part{Name: inplace.StepClear, Guess: guessShort}, copyback.Part{Name: inplace.StepVerify, Guess: guessVerify},
+		copyback.Part{Name: inplace.StepUpgrade, Guess: guessShort}, copyback.Part{Name: inplace.StepMoodle, Guess: guessMoodle},
+		copyback.Part{Name: inplace.StepOpen, Guess: guessShort})
+}
+
+// fileSteps are the steps of a restore of files: how much of the copy is
+// wanted is not known beforehand.
+func fileSteps() []copyback.Part {
+	return []copyback.Part{{Name: inplace.StepFiles, Guess: guessClose}, {Name: inplace.StepSwitch, Guess: guessShort}}
+}
+
+// newTelling knows the steps of what is done; none means that nothing is known.
+func newTelling(steps []copyback.Part, clk clock.Clock, to func(agentproto.Progress)) *telling {
 	return &telling{clock: clk, ahead: copyback.NewForecast(steps, clk.Now()), to: to}
 }
 
@@ -58,7 +66,7 @@ func newTelling(parts inplace.Parts, database, data *From, clk clock.Clock, to f
 func (t *telling) reading(done, total int64) {
 	words := "Reading the database copy to its end, to be sure of it before anything is touched"
 	if total > 0 {
-		words += fmt.Sprintf(": %d of 100", min(100, done*100/total))
+		words += fmt.Sprintf(": %d %%", min(100, done*100/total))
 	}
 	t.tell(agentproto.Progress{Phase: stepReading, Detail: words, DoneBytes: done, TotalBytes: total}, done, total, 0)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 
 	"holdfast/internal/agentproto"
 	"holdfast/internal/clock"
@@ -101,9 +100,12 @@ func (b Bring) restore(ctx context.Context) (Evidence, error) {
 	}
 	switch had.State {
 	case inplace.StateKept:
-		return Evidence{Restore: b.kept(had)}, nil
-	case "":
-	default:
+		_, ev, err := inplace.Report(b.Journals, b.ID)
+		if err != nil {
+			return Evidence{}, fmt.Errorf("reading what the restore has proved: %w", err)
+		}
+		return Evidence{Restore: &ev}, nil
+	case inplace.StateUndone:
 		if err := inplace.Settle(ctx, b.options()); err != nil {
 			return Evidence{}, fmt.Errorf("clearing what an earlier try left: %w", err)
 		}
@@ -117,7 +119,7 @@ func (b Bring) restore(ctx context.Context) (Evidence, error) {
 	o.Source = source
 	o.Parts = inplace.Parts{Database: b.Database != nil, Code: b.Data != nil, Data: b.Data != nil}
 	o.Expect = b.expect()
-	tell := newTelling(o.Parts, b.Database, b.Data, b.Clock, b.Progress)
+	tell := newTelling(restoreSteps(b.Database, b.Data), b.Clock, b.Progress)
 	o.Tell = tell.step
 	if source.Database != nil {
 		if o.Expect.DumpSHA256, o.Expect.DumpBytes, err = source.Database.Sound(ctx, tell.reading); err != nil {
@@ -149,15 +151,6 @@ func (b Bring) allowed(ctx context.Context) error {
 		b.Log.Warn("the site cannot be inspected as it is; its restore will say more", "error", err)
 	}
 	return nil
-}
-
-// kept is the evidence of a restore that was done by a process that died
-// before it could tell.
-func (b Bring) kept(had inplace.Held) *inplace.Evidence {
-	return &inplace.Evidence{
-		ID: had.ID, Parts: had.Parts, Began: had.Began, Ended: b.Clock.Now(), Checks: inplace.Checks{}, Steps: []inplace.StepTaken{}, Kept: []inplace.Kept{},
-		Warnings: []string{"The agent was cut short when this restore was done and verified already; what it had measured on the way is lost."},
-	}
 }
 
 // open opens the repositories of the copies. shut closes them.
@@ -249,19 +242,13 @@ func damaged(err error) error {
 // kept nothing, is settled.
 func (b Bring) settle(ctx context.Context) error {
 	had, err := journal(b.Journals, b.ID)
-	if err != nil || had.State == "" {
+	if err != nil || had.State == "" || had.State == inplace.StateSettled {
 		return err
 	}
 	b.Progress(agentproto.Progress{Phase: inplace.StepSettle, Detail: "Removing what was kept of the state before the restore", Step: 1, Steps: 1})
 	if err := inplace.Settle(ctx, b.options()); err != nil {
 		return fmt.Errorf("removing what the restore kept aside: %w", err)
 	}
-	return b.tidy()
-}
-
-// tidy removes the site's folder of journals when it is empty.
-func (b Bring) tidy() error {
-	_ = os.Remove(b.Journals) // not empty, most likely
 	return nil
 }
 
@@ -275,8 +262,15 @@ func (b Bring) undo(ctx context.Context) (Evidence, error) {
 		return Evidence{}, &codedError{code: CodeNothingKept, err: errs.New(errs.NotFound,
 			"Nothing of the state before this restore is kept on the host any more; its safety copy is the way back.")}
 	}
+	if had.State == inplace.StateUndone {
+		_, ev, err := inplace.Report(b.Journals, b.ID)
+		if err != nil {
+			return Evidence{}, fmt.Errorf("reading what the undo has proved: %w", err)
+		}
+		return Evidence{Restore: &ev}, nil
+	}
 	o := b.options()
-	tell := newTelling(had.Parts, nil, nil, b.Clock, b.Progress)
+	tell := newTelling(nil, b.Clock, b.Progress)
 	o.Tell = tell.step
 	ev, err := inplace.Undo(ctx, o)
 	if err != nil {

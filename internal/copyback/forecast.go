@@ -18,9 +18,10 @@ type Part struct {
 // several goroutines.
 type Forecast struct {
 	parts []Part
-	at    int       // the step at work
-	began time.Time // of it
-	end   time.Time // as told
+	seen  map[string]bool // steps may come in another order than thought
+	at    int             // the step at work
+	began time.Time       // of it
+	end   time.Time       // as told
 	told  time.Time
 }
 
@@ -32,31 +33,36 @@ const warmUp = 2 * time.Second
 
 // NewForecast begins with the first of the parts.
 func NewForecast(parts []Part, now time.Time) *Forecast {
-	return &Forecast{parts: parts, began: now}
+	f := &Forecast{parts: parts, seen: map[string]bool{}, began: now}
+	if len(parts) > 0 {
+		f.seen[parts[0].Name] = true
+	}
+	return f
 }
 
-// Step gives which step this is, from 1, and of how many.
-func (f *Forecast) Step() (step, of int) { return f.at + 1, len(f.parts) }
+// Step gives which step this is, from 1, and of how many; 0 of 0 where nothing
+// is known of the steps.
+func (f *Forecast) Step() (step, of int) { return len(f.seen), len(f.parts) }
 
 // See takes in where the restore is and gives about how long the whole rest
 // takes; 0 means that nothing is known. Done and total are in any unit of the
 // step's own, own is the step's own estimate of its rest; 0 are unknown. A
-// step that is not among the parts, or lies behind, changes no place.
+// step that is not among the parts, or was left before, changes no place.
 func (f *Forecast) See(now time.Time, name string, done, total int64, own time.Duration) time.Duration {
 	if len(f.parts) == 0 {
 		return 0
 	}
-	for i := f.at + 1; i < len(f.parts); i++ {
-		if f.parts[i].Name == name {
+	var rest time.Duration
+	for i, p := range f.parts {
+		if p.Name == name && !f.seen[name] {
 			f.at, f.began = i, now
-			break
+			f.seen[name] = true
+		}
+		if !f.seen[p.Name] {
+			rest += p.Guess
 		}
 	}
-	rest := f.current(now, name, done, total, own)
-	for _, p := range f.parts[f.at+1:] {
-		rest += p.Guess
-	}
-	return f.tell(now, rest)
+	return f.tell(now, rest+f.current(now, name, done, total, own))
 }
 
 // current is the rest of the step at work.
