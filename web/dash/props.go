@@ -47,6 +47,8 @@ func StaffNav(current Section) []ui.NavItem {
 		{Label: "Today", Href: TodayPath, Current: current == TodaySection},
 		{Label: "Sites", Href: SitesPath, Current: current == SitesSection},
 		{Label: "Runs", Href: RunsPath, Current: current == RunsSection},
+		{Label: "Tickets", Href: TicketsPath, Current: current == TicketsSection},
+		{Label: "Money", Href: MoneyPath, Current: current == MoneySection},
 		{Label: "Hosts", Href: HostsPath, Current: current == HostsSection, Break: true},
 		{Label: "Destinations", Href: DestinationsPath, Current: current == DestinationsSection},
 		{Label: "Queue", Href: QueuePath, Current: current == QueueSection},
