@@ -113,17 +113,12 @@ func (a *App) Poll(ctx context.Context, h AgentHost, r agentproto.PollRequest, f
 		if state == dbq.HostStateRevoked { // while the poll waited
 			return errs.New(errs.Unsigned, revokedSentence)
 		}
-		leased, err := tx.LeasedRuns(ctx, h.ID)
+		leased, tasks, err := a.holding(ctx, tx, h, r, first)
 		if err != nil {
 			return err
 		}
-		if first {
-			if leased, err = reconcile(ctx, tx, h, leased, r.Held); err != nil {
-				return err
-			}
-		}
-		answer.Stop = strangers(leased, r.Held)
-		free := limit - len(leased)
+		answer.Stop = strangers(leased, tasks, r.Held)
+		free := limit - len(leased) - len(tasks)
 		if state != dbq.HostStateActive || free <= 0 {
 			return nil
 		}
@@ -131,6 +126,24 @@ func (a *App) Poll(ctx context.Context, h AgentHost, r agentproto.PollRequest, f
 		return err
 	})
 	return answer, err
+}
+
+// holding gives what the host has been leased and holds; the first time, what
+// the agent does not hold is taken back.
+func (a *App) holding(ctx context.Context, tx *store.Tx, h AgentHost, r agentproto.PollRequest, first bool) ([]dbq.LeasedRunsRow, []dbq.LeasedTasksRow, error) {
+	leased, err := tx.LeasedRuns(ctx, h.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	tasks, err := tx.LeasedTasks(ctx, h.ID)
+	if err != nil || !first {
+		return leased, tasks, err
+	}
+	if leased, err = reconcile(ctx, tx, h, leased, r.Held); err != nil {
+		return nil, nil, err
+	}
+	tasks, err = a.reconcileTasks(ctx, tx, h, tasks, r.Held)
+	return leased, tasks, err
 }
 
 func lockForPoll(ctx context.Context, tx *store.Tx, host id.Host, instance uuid.UUID, r agentproto.PollRequest, first bool) (dbq.HostState, int, error) {
@@ -170,6 +183,9 @@ func loseRun(ctx context.Context, tx *store.Tx, h AgentHost, l dbq.LeasedRunsRow
 	var err error
 	if l.Attempt >= l.MaxAttempts {
 		verb = "run.failed"
+		if err = safetyEnded(ctx, tx, l.SiteID, l.ID); err != nil {
+			return err
+		}
 		if err = runEnded(ctx, tx, dbq.Run{TenantID: l.TenantID, SiteID: l.SiteID, Kind: l.Kind, Reason: l.Reason}, backup.Failed); err != nil {
 			return err
 		}
@@ -189,11 +205,15 @@ func loseRun(ctx context.Context, tx *store.Tx, h AgentHost, l dbq.LeasedRunsRow
 	return tx.Event(ctx, verb, of, map[string]any{"host": h.Name, "fence": *l.Fence, "attempt": l.Attempt})
 }
 
-// strangers are runs that the agent holds and that are not, or no longer, its own.
-func strangers(leased []dbq.LeasedRunsRow, held []agentproto.Held) []agentproto.Stop {
-	own := make(map[agentproto.Held]bool, len(leased))
+// strangers are runs and tasks that the agent holds and that are not, or no
+// longer, its own, and restores that are to be rolled back.
+func strangers(leased []dbq.LeasedRunsRow, tasks []dbq.LeasedTasksRow, held []agentproto.Held) []agentproto.Stop {
+	own := make(map[agentproto.Held]bool, len(leased)+len(tasks))
 	for _, l := range leased {
 		own[agentproto.Held{Run: l.ID.String(), Fence: *l.Fence}] = true
+	}
+	for _, l := range tasks {
+		own[heldTask(l.HostTask)] = l.StopBy == "" || l.HostTask.Kind == dbq.HostTaskKindSettle || l.HostTask.Kind == dbq.HostTaskKindUndo
 	}
 	stop := []agentproto.Stop{}
 	for _, l := range held {
@@ -204,10 +224,26 @@ func strangers(leased []dbq.LeasedRunsRow, held []agentproto.Held) []agentproto.
 	return stop
 }
 
-// lease gives out up to free runs, fairly between tenants: a tenant's second
-// run waits until every other tenant here has its first. At a destination with
-// a limit it takes no more than the host's places there.
-func (a *App) lease(ctx context.Context, tx *store.Tx, h AgentHost, epoch int64, free int) ([]agentproto.Lease, error) {
+// lease gives out up to free tasks and runs, the tasks first: a restore goes
+// before every backup, and an agent that cannot do restores is given none.
+func (a *App) lease(ctx context.Context, tx *store.Tx, h AgentHost, epoch int64, free int) (leases []agentproto.Lease, err error) {
+	leases = []agentproto.Lease{}
+	if h.Protocol >= restoreProtocol {
+		if leases, err = a.leaseTasks(ctx, tx, h, epoch, free); err != nil {
+			return nil, err
+		}
+	}
+	if free -= len(leases); free <= 0 {
+		return leases, nil
+	}
+	runs, err := a.leaseRuns(ctx, tx, h, epoch, free)
+	return append(leases, runs...), err
+}
+
+// leaseRuns gives out up to free runs, fairly between tenants: a tenant's
+// second run waits until every other tenant here has its first. At a
+// destination with a limit it takes no more than the host's places there.
+func (a *App) leaseRuns(ctx context.Context, tx *store.Tx, h AgentHost, epoch int64, free int) ([]agentproto.Lease, error) {
 	at, err := lockPlaces(ctx, tx, h.ID)
 	if err != nil {
 		return nil, err

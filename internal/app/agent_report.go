@@ -46,6 +46,9 @@ func (a *App) RunStarted(ctx context.Context, h AgentHost, r agentproto.StartedR
 			return err
 		}
 		row, err := tx.RunByID(ctx, run)
+		if isNoRows(err) {
+			return taskStarted(ctx, tx, h, run, r.Fence)
+		}
 		if err != nil || row.HostID != h.ID || row.State != backup.Leased || *row.Fence != r.Fence {
 			return staleRun(err)
 		}
@@ -88,6 +91,14 @@ func (a *App) Heartbeat(ctx context.Context, h AgentHost, r agentproto.Heartbeat
 			}
 			row, err := tx.BeatRun(ctx, dbq.BeatRunParams{ID: run, HostID: h.ID, Fence: &b.Fence, Progress: progress, Now: tx.Now})
 			if isNoRows(err) {
+				keep, tokens, err := a.beatTask(ctx, tx, h, run, b)
+				if err != nil {
+					return err
+				}
+				if keep {
+					answer.Keep = append(answer.Keep, agentproto.Held{Run: b.Run, Fence: b.Fence})
+					answer.Tokens = append(answer.Tokens, tokens...)
+				}
 				continue
 			}
 			if err != nil {
@@ -143,16 +154,22 @@ func (a *App) Complete(ctx context.Context, h AgentHost, r agentproto.CompleteRe
 	if err != nil {
 		return errs.Field("run", "%v", err)
 	}
-	if err := checkReport(&r); err != nil {
-		return err
-	}
 	return a.system(ctx, "agent:"+h.Name, func(ctx context.Context, tx *store.Tx) error {
 		if err := touch(ctx, tx, h, r.Instance, r.Epoch); err != nil {
 			return err
 		}
 		row, err := tx.RunByID(ctx, run)
+		if isNoRows(err) {
+			if err := checkTaskReport(&r); err != nil {
+				return err
+			}
+			return a.completeTask(ctx, tx, h, run, r)
+		}
 		if err != nil || row.HostID != h.ID {
 			return staleRun(err)
+		}
+		if err := checkReport(&r); err != nil {
+			return err
 		}
 		if row.State != backup.Leased || *row.Fence != r.Fence {
 			done, err := tx.CopyOfRun(ctx, dbq.CopyOfRunParams{TenantID: row.TenantID, RunID: run})
@@ -168,6 +185,9 @@ func (a *App) Complete(ctx context.Context, h AgentHost, r agentproto.CompleteRe
 			return err
 		}
 		if err := conclude(ctx, tx, h, row, r); err != nil {
+			return err
+		}
+		if err := safetyEnded(ctx, tx, row.SiteID, row.ID); err != nil {
 			return err
 		}
 		return placeFreed(ctx, tx, row.DestinationID)

@@ -58,6 +58,9 @@ func (a *App) Sweep(ctx context.Context) error {
 	if err := a.upkeep(ctx); err != nil {
 		return err
 	}
+	if err := a.sweepRestores(ctx); err != nil {
+		return err
+	}
 	if err := a.digests(ctx); err != nil {
 		return err
 	}

@@ -1,14 +1,10 @@
 package app
 
 import (
-	"context"
 	"time"
 
-	"holdfast/internal/authz"
-	"holdfast/internal/errs"
 	"holdfast/internal/id"
 	"holdfast/internal/restore"
-	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
 )
 
@@ -40,56 +36,6 @@ type restorePlan struct {
 // restores.
 const restoreProtocol = 3
 
-var errRestoreNotYet = errs.New(errs.Unsupported, "Restores are not built yet.")
-
-// planRestore plans a restore within a transaction of staff or of the system:
-// its row, the holds on its copies and the job that begins it. What cannot be
-// restored is refused by errs.Invalid (which names the field) or errs.Conflict.
-func (a *App) planRestore(ctx context.Context, tx *store.Tx, p restorePlan) (id.Restore, error) {
-	return id.Restore{}, errRestoreNotYet
-}
-
-// RestoreOffer tells which copies a site can go back to around a moment, how
-// they fit together, what each would lose, and how long it takes.
-func (a *App) RestoreOffer(ctx context.Context, who authz.Actor, site id.Site, ask restore.Ask) (restore.Offer, error) {
-	return restore.Offer{}, errRestoreNotYet
-}
-
-// StartRestore plans a restore without a ticket.
-func (a *App) StartRestore(ctx context.Context, who authz.Actor, n NewRestore) (id.Restore, error) {
-	return id.Restore{}, errRestoreNotYet
-}
-
-// CancelRestore stops a restore that has not ended. One that is at work is
-// rolled back by its host first; it is cancelled once the host says so.
-func (a *App) CancelRestore(ctx context.Context, who authz.Actor, r id.Restore, why string) error {
-	return errRestoreNotYet
-}
-
-// AcceptRestore says that what came back is what was wanted: the host removes
-// what it kept aside.
-func (a *App) AcceptRestore(ctx context.Context, who authz.Actor, r id.Restore) error {
-	return errRestoreNotYet
-}
-
-// UndoRestore has the host put back what was there before.
-func (a *App) UndoRestore(ctx context.Context, who authz.Actor, r id.Restore, why string) error {
-	return errRestoreNotYet
-}
-
-// The twins for use within a transaction of staff or of the system.
-func (a *App) cancelRestore(ctx context.Context, tx *store.Tx, r id.Restore, why string) error {
-	return errRestoreNotYet
-}
-
-func (a *App) acceptRestore(ctx context.Context, tx *store.Tx, r id.Restore) error {
-	return errRestoreNotYet
-}
-
-func (a *App) undoRestore(ctx context.Context, tx *store.Tx, r id.Restore, why string) error {
-	return errRestoreNotYet
-}
-
 // RestoreStep is one of the stations of a restore.
 type RestoreStep struct {
 	Name    string    // "planned", "safety", "host", "running", "restored", "ended"
@@ -115,6 +61,10 @@ type RestoreView struct {
 	Percent        int    // of the present step; -1 while unknown
 	SecondsLeft    int    // of the whole rest; 0 while unknown
 	BytesPerSecond int64
+	DoneBytes      int64
+	TotalBytes     int64
+	DoneTables     int
+	AllTables      int
 	LastHeard      time.Time // of the host, on this restore
 	Waits          string    // why it does not go on now, one sentence; "" while it does
 	Stopping       bool      // a person cancelled; the host rolls back
@@ -124,11 +74,6 @@ type RestoreView struct {
 	MayCancel      bool
 	MayAccept      bool
 	MayUndo        bool
-}
-
-// Restore gives one restore.
-func (a *App) Restore(ctx context.Context, who authz.Actor, r id.Restore) (RestoreView, error) {
-	return RestoreView{}, errRestoreNotYet
 }
 
 // RestoreQuery says which restores. What is empty does not narrow.
@@ -153,9 +98,4 @@ type RestoreRow struct {
 	SiteName   string
 	TenantName string
 	HostName   string
-}
-
-// ListRestores gives restores, the newest first.
-func (a *App) ListRestores(ctx context.Context, who authz.Actor, q RestoreQuery) ([]RestoreRow, error) {
-	return nil, errRestoreNotYet
 }

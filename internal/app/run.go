@@ -118,6 +118,9 @@ func (a *App) CancelRun(ctx context.Context, who authz.Actor, run id.Run, reason
 		if err := runEnded(ctx, tx, r, backup.Cancelled); err != nil {
 			return err
 		}
+		if err := safetyEnded(ctx, tx, r.SiteID, run); err != nil {
+			return err
+		}
 		if err := tx.Event(ctx, "run.cancelled", runSubject(r.TenantID, r.SiteID, run), map[string]any{"reason": clip(reason, 300)}); err != nil {
 			return err
 		}

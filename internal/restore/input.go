@@ -1,7 +1,6 @@
 package restore
 
 import (
-	"encoding/json"
 	"time"
 
 	"holdfast/internal/id"
@@ -35,8 +34,6 @@ type Evidence struct {
 	By            string   `json:"without_safety_by,omitempty"`
 	Host          *Proof   `json:"host,omitempty"` // of the restore itself
 	Undo          *Proof   `json:"undo,omitempty"` // of its undoing
-	// Raw is the host's report as it came, for what Proof does not know.
-	Raw json.RawMessage `json:"raw,omitempty"`
 }
 
 // Proof is a host's report. The names are those of its message.

@@ -26,14 +26,15 @@ type Copy struct {
 	Bytes      int64 // logical bytes of the source
 	Tables     int
 	Rows       int64
-	Release    string // of Moodle, as the copy saw it; "" where unknown
+	Release    string  // of Moodle, as the copy saw it; "" where unknown
+	Seconds    float64 // how long it took to take
 }
 
 // Choice is one way back: a database copy with the data copy that fits it
 // best, or one of the two where only that is asked for.
 type Choice struct {
 	Database *Copy // nil: not asked for
-	Data     *Copy // nil: not asked for, or there is none
+	Data     *Copy // nil: not asked for
 	// Skew is from the database copy to the data copy; negative: the data is older.
 	Skew time.Duration
 	// Off is from the copy to the moment asked for; negative: the copy is

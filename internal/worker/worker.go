@@ -133,6 +133,7 @@ func Start(ctx context.Context, url string, a *app.App, log *slog.Logger) (*Pool
 	workers := river.NewWorkers()
 	river.AddWorker(workers, dispatch{app: a})
 	river.AddWorker(workers, dispatchHost{app: a})
+	river.AddWorker(workers, moveRestore{app: a})
 	river.AddWorker(workers, plan{app: a})
 	river.AddWorker(workers, follow{app: a})
 	river.AddWorker(workers, adopt{app: a})

@@ -31,9 +31,11 @@ RETURNING *;
 -- name: StopRestore :execrows
 UPDATE restore SET stop_by = $3, stop_why = $4 WHERE tenant_id = $1 AND id = $2 AND state = 'running' AND stop_by = '';
 
--- name: SetSafetyRuns :execrows
-UPDATE restore SET safety_database_run_id = sqlc.narg(safety_database_run_id), safety_data_run_id = sqlc.narg(safety_data_run_id)
-WHERE tenant_id = $1 AND id = $2 AND state = 'safeguarding';
+-- name: NoteRestoreStart :execrows
+UPDATE restore SET started_at = coalesce(started_at, sqlc.arg(now)::timestamptz) WHERE tenant_id = $1 AND id = $2 AND state = 'running';
+
+-- name: SetRestoreTask :execrows
+UPDATE restore SET task_id = sqlc.arg(task_id) WHERE tenant_id = $1 AND id = $2 AND state IN ('settling', 'undoing');
 
 -- The restore that waits for a run as its safety copy.
 -- name: RestoreOfSafetyRun :one
@@ -100,8 +102,15 @@ DELETE FROM copy_use WHERE tenant_id = $1 AND restore_id = $2;
 -- name: HurryRun :execrows
 UPDATE run SET priority = 1, not_before = least(not_before, sqlc.arg(now)::timestamptz) WHERE tenant_id = $1 AND id = $2 AND state IN ('planned', 'queued');
 
--- name: HostOfSite :one
-SELECT h.* FROM host h JOIN site s ON s.host_id = h.id WHERE s.tenant_id = $1 AND s.id = $2;
+-- Where a restore of a site would take place, and what may stand in its way.
+-- name: PlaceOfRestore :one
+SELECT s.name AS site_name, s.state AS site_state, t.name AS tenant_name, t.state AS tenant_state,
+  h.id AS host_id, h.name AS host_name, h.state AS host_state, h.protocol, h.agent_version, h.last_seen_at, h.max_runs,
+  ((SELECT count(*) FROM run l WHERE l.host_id = h.id AND l.state = 'leased')
+    + (SELECT count(*) FROM host_task l WHERE l.host_id = h.id AND l.state = 'leased'))::bigint AS host_running,
+  EXISTS (SELECT 1 FROM run l WHERE l.site_id = s.id AND l.state = 'leased')::bool AS site_busy,
+  (SELECT count(*) FROM host_task k WHERE k.site_id = s.id AND k.state IN ('queued', 'leased') AND k.restore_id <> sqlc.arg(restore_id))::bigint AS other_tasks
+FROM site s JOIN tenant t ON t.id = s.tenant_id JOIN host h ON h.id = s.host_id WHERE s.tenant_id = $1 AND s.id = $2 AND s.state <> 'removed';
 
 -- name: InsertHostTask :exec
 INSERT INTO host_task (tenant_id, id, site_id, host_id, restore_id, kind, max_attempts, not_before, created_at)
@@ -114,11 +123,12 @@ SELECT * FROM host_task WHERE id = $1;
 SELECT * FROM host_task WHERE tenant_id = $1 AND id = $2 FOR UPDATE;
 
 -- name: LeasedTasks :many
-SELECT * FROM host_task WHERE host_id = $1 AND state = 'leased';
+SELECT sqlc.embed(k), r.stop_by FROM host_task k JOIN restore r ON r.tenant_id = k.tenant_id AND r.id = k.restore_id
+WHERE k.host_id = $1 AND k.state = 'leased';
 
 -- The tasks that a host may be given: never of a site that it has a run of.
 -- name: PickTasks :many
-SELECT k.tenant_id, k.id FROM host_task k JOIN site s ON s.tenant_id = k.tenant_id AND s.id = k.site_id
+SELECT k.tenant_id, k.id, k.restore_id FROM host_task k JOIN site s ON s.tenant_id = k.tenant_id AND s.id = k.site_id
 WHERE k.host_id = $1 AND k.state = 'queued' AND k.not_before <= sqlc.arg(now)::timestamptz AND s.state = 'active' AND s.host_id = k.host_id
   AND NOT EXISTS (SELECT 1 FROM run l WHERE l.site_id = k.site_id AND l.state = 'leased')
 ORDER BY k.created_at, k.id LIMIT sqlc.arg(free);

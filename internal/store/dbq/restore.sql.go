@@ -304,37 +304,6 @@ func (q *Queries) HandRestore(ctx context.Context, arg HandRestoreParams) (Resto
 	return i, err
 }
 
-const hostOfSite = `-- name: HostOfSite :one
-SELECT h.id, h.name, h.state, h.credential_hash, h.epoch, h.instance, h.poll_seq, h.max_runs, h.agent_version, h.protocol, h.hostname, h.clock_skew_ms, h.last_seen_at, h.created_at FROM host h JOIN site s ON s.host_id = h.id WHERE s.tenant_id = $1 AND s.id = $2
-`
-
-type HostOfSiteParams struct {
-	TenantID id.Tenant
-	ID       id.Site
-}
-
-func (q *Queries) HostOfSite(ctx context.Context, arg HostOfSiteParams) (Host, error) {
-	row := q.db.QueryRow(ctx, hostOfSite, arg.TenantID, arg.ID)
-	var i Host
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.State,
-		&i.CredentialHash,
-		&i.Epoch,
-		&i.Instance,
-		&i.PollSeq,
-		&i.MaxRuns,
-		&i.AgentVersion,
-		&i.Protocol,
-		&i.Hostname,
-		&i.ClockSkewMs,
-		&i.LastSeenAt,
-		&i.CreatedAt,
-	)
-	return i, err
-}
-
 const hostTaskByID = `-- name: HostTaskByID :one
 SELECT tenant_id, id, site_id, host_id, restore_id, kind, state, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, bytes_per_second, answered_fence, result, error, error_code, created_at, finished_at FROM host_task WHERE id = $1
 `
@@ -538,43 +507,50 @@ func (q *Queries) LeaseTask(ctx context.Context, arg LeaseTaskParams) (HostTask,
 }
 
 const leasedTasks = `-- name: LeasedTasks :many
-SELECT tenant_id, id, site_id, host_id, restore_id, kind, state, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, bytes_per_second, answered_fence, result, error, error_code, created_at, finished_at FROM host_task WHERE host_id = $1 AND state = 'leased'
+SELECT k.tenant_id, k.id, k.site_id, k.host_id, k.restore_id, k.kind, k.state, k.attempt, k.max_attempts, k.not_before, k.host_epoch, k.fence, k.leased_at, k.started_at, k.started_fence, k.last_progress_at, k.progress, k.bytes_per_second, k.answered_fence, k.result, k.error, k.error_code, k.created_at, k.finished_at, r.stop_by FROM host_task k JOIN restore r ON r.tenant_id = k.tenant_id AND r.id = k.restore_id
+WHERE k.host_id = $1 AND k.state = 'leased'
 `
 
-func (q *Queries) LeasedTasks(ctx context.Context, hostID id.Host) ([]HostTask, error) {
+type LeasedTasksRow struct {
+	HostTask HostTask
+	StopBy   string
+}
+
+func (q *Queries) LeasedTasks(ctx context.Context, hostID id.Host) ([]LeasedTasksRow, error) {
 	rows, err := q.db.Query(ctx, leasedTasks, hostID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []HostTask{}
+	items := []LeasedTasksRow{}
 	for rows.Next() {
-		var i HostTask
+		var i LeasedTasksRow
 		if err := rows.Scan(
-			&i.TenantID,
-			&i.ID,
-			&i.SiteID,
-			&i.HostID,
-			&i.RestoreID,
-			&i.Kind,
-			&i.State,
-			&i.Attempt,
-			&i.MaxAttempts,
-			&i.NotBefore,
-			&i.HostEpoch,
-			&i.Fence,
-			&i.LeasedAt,
-			&i.StartedAt,
-			&i.StartedFence,
-			&i.LastProgressAt,
-			&i.Progress,
-			&i.BytesPerSecond,
-			&i.AnsweredFence,
-			&i.Result,
-			&i.Error,
-			&i.ErrorCode,
-			&i.CreatedAt,
-			&i.FinishedAt,
+			&i.HostTask.TenantID,
+			&i.HostTask.ID,
+			&i.HostTask.SiteID,
+			&i.HostTask.HostID,
+			&i.HostTask.RestoreID,
+			&i.HostTask.Kind,
+			&i.HostTask.State,
+			&i.HostTask.Attempt,
+			&i.HostTask.MaxAttempts,
+			&i.HostTask.NotBefore,
+			&i.HostTask.HostEpoch,
+			&i.HostTask.Fence,
+			&i.HostTask.LeasedAt,
+			&i.HostTask.StartedAt,
+			&i.HostTask.StartedFence,
+			&i.HostTask.LastProgressAt,
+			&i.HostTask.Progress,
+			&i.HostTask.BytesPerSecond,
+			&i.HostTask.AnsweredFence,
+			&i.HostTask.Result,
+			&i.HostTask.Error,
+			&i.HostTask.ErrorCode,
+			&i.HostTask.CreatedAt,
+			&i.HostTask.FinishedAt,
+			&i.StopBy,
 		); err != nil {
 			return nil, err
 		}
@@ -868,6 +844,24 @@ func (q *Queries) NewestRestoreOfTicket(ctx context.Context, arg NewestRestoreOf
 	return i, err
 }
 
+const noteRestoreStart = `-- name: NoteRestoreStart :execrows
+UPDATE restore SET started_at = coalesce(started_at, $3::timestamptz) WHERE tenant_id = $1 AND id = $2 AND state = 'running'
+`
+
+type NoteRestoreStartParams struct {
+	TenantID id.Tenant
+	ID       id.Restore
+	Now      time.Time
+}
+
+func (q *Queries) NoteRestoreStart(ctx context.Context, arg NoteRestoreStartParams) (int64, error) {
+	result, err := q.db.Exec(ctx, noteRestoreStart, arg.TenantID, arg.ID, arg.Now)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const openRestoreOfSite = `-- name: OpenRestoreOfSite :one
 SELECT tenant_id, id, site_id, ticket_id, what, state, database_copy_id, data_copy_id, input, safety_database_run_id, safety_data_run_id, without_safety, task_id, without_by, asked_by, why, stop_by, stop_why, error, error_code, evidence, created_at, started_at, restored_at, ended_at FROM restore WHERE tenant_id = $1 AND site_id = $2 AND ended_at IS NULL
 `
@@ -911,7 +905,7 @@ func (q *Queries) OpenRestoreOfSite(ctx context.Context, arg OpenRestoreOfSitePa
 }
 
 const pickTasks = `-- name: PickTasks :many
-SELECT k.tenant_id, k.id FROM host_task k JOIN site s ON s.tenant_id = k.tenant_id AND s.id = k.site_id
+SELECT k.tenant_id, k.id, k.restore_id FROM host_task k JOIN site s ON s.tenant_id = k.tenant_id AND s.id = k.site_id
 WHERE k.host_id = $1 AND k.state = 'queued' AND k.not_before <= $2::timestamptz AND s.state = 'active' AND s.host_id = k.host_id
   AND NOT EXISTS (SELECT 1 FROM run l WHERE l.site_id = k.site_id AND l.state = 'leased')
 ORDER BY k.created_at, k.id LIMIT $3
@@ -924,8 +918,9 @@ type PickTasksParams struct {
 }
 
 type PickTasksRow struct {
-	TenantID id.Tenant
-	ID       id.HostTask
+	TenantID  id.Tenant
+	ID        id.HostTask
+	RestoreID id.Restore
 }
 
 // The tasks that a host may be given: never of a site that it has a run of.
@@ -938,7 +933,7 @@ func (q *Queries) PickTasks(ctx context.Context, arg PickTasksParams) ([]PickTas
 	items := []PickTasksRow{}
 	for rows.Next() {
 		var i PickTasksRow
-		if err := rows.Scan(&i.TenantID, &i.ID); err != nil {
+		if err := rows.Scan(&i.TenantID, &i.ID, &i.RestoreID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -947,6 +942,62 @@ func (q *Queries) PickTasks(ctx context.Context, arg PickTasksParams) ([]PickTas
 		return nil, err
 	}
 	return items, nil
+}
+
+const placeOfRestore = `-- name: PlaceOfRestore :one
+SELECT s.name AS site_name, s.state AS site_state, t.name AS tenant_name, t.state AS tenant_state,
+  h.id AS host_id, h.name AS host_name, h.state AS host_state, h.protocol, h.agent_version, h.last_seen_at, h.max_runs,
+  ((SELECT count(*) FROM run l WHERE l.host_id = h.id AND l.state = 'leased')
+    + (SELECT count(*) FROM host_task l WHERE l.host_id = h.id AND l.state = 'leased'))::bigint AS host_running,
+  EXISTS (SELECT 1 FROM run l WHERE l.site_id = s.id AND l.state = 'leased')::bool AS site_busy,
+  (SELECT count(*) FROM host_task k WHERE k.site_id = s.id AND k.state IN ('queued', 'leased') AND k.restore_id <> $3)::bigint AS other_tasks
+FROM site s JOIN tenant t ON t.id = s.tenant_id JOIN host h ON h.id = s.host_id WHERE s.tenant_id = $1 AND s.id = $2 AND s.state <> 'removed'
+`
+
+type PlaceOfRestoreParams struct {
+	TenantID  id.Tenant
+	ID        id.Site
+	RestoreID id.Restore
+}
+
+type PlaceOfRestoreRow struct {
+	SiteName     string
+	SiteState    SiteState
+	TenantName   string
+	TenantState  TenantState
+	HostID       id.Host
+	HostName     string
+	HostState    HostState
+	Protocol     int32
+	AgentVersion string
+	LastSeenAt   *time.Time
+	MaxRuns      int32
+	HostRunning  int64
+	SiteBusy     bool
+	OtherTasks   int64
+}
+
+// Where a restore of a site would take place, and what may stand in its way.
+func (q *Queries) PlaceOfRestore(ctx context.Context, arg PlaceOfRestoreParams) (PlaceOfRestoreRow, error) {
+	row := q.db.QueryRow(ctx, placeOfRestore, arg.TenantID, arg.ID, arg.RestoreID)
+	var i PlaceOfRestoreRow
+	err := row.Scan(
+		&i.SiteName,
+		&i.SiteState,
+		&i.TenantName,
+		&i.TenantState,
+		&i.HostID,
+		&i.HostName,
+		&i.HostState,
+		&i.Protocol,
+		&i.AgentVersion,
+		&i.LastSeenAt,
+		&i.MaxRuns,
+		&i.HostRunning,
+		&i.SiteBusy,
+		&i.OtherTasks,
+	)
+	return i, err
 }
 
 const renewRestoreUses = `-- name: RenewRestoreUses :execrows
@@ -1167,25 +1218,18 @@ func (q *Queries) RestoresToMove(ctx context.Context, arg RestoresToMoveParams) 
 	return items, nil
 }
 
-const setSafetyRuns = `-- name: SetSafetyRuns :execrows
-UPDATE restore SET safety_database_run_id = $3, safety_data_run_id = $4
-WHERE tenant_id = $1 AND id = $2 AND state = 'safeguarding'
+const setRestoreTask = `-- name: SetRestoreTask :execrows
+UPDATE restore SET task_id = $3 WHERE tenant_id = $1 AND id = $2 AND state IN ('settling', 'undoing')
 `
 
-type SetSafetyRunsParams struct {
-	TenantID            id.Tenant
-	ID                  id.Restore
-	SafetyDatabaseRunID id.Run
-	SafetyDataRunID     id.Run
+type SetRestoreTaskParams struct {
+	TenantID id.Tenant
+	ID       id.Restore
+	TaskID   id.HostTask
 }
 
-func (q *Queries) SetSafetyRuns(ctx context.Context, arg SetSafetyRunsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, setSafetyRuns,
-		arg.TenantID,
-		arg.ID,
-		arg.SafetyDatabaseRunID,
-		arg.SafetyDataRunID,
-	)
+func (q *Queries) SetRestoreTask(ctx context.Context, arg SetRestoreTaskParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setRestoreTask, arg.TenantID, arg.ID, arg.TaskID)
 	if err != nil {
 		return 0, err
 	}
