@@ -44,11 +44,15 @@ type plane struct {
 	results  []agentproto.CompleteRequest
 	order    []string // of requests
 	revoked  bool
-	cut      bool // agent's requests get no answer
-	swallow  int  // so many completions are taken and never answered
-	holding  bool // the vault's puts of packs wait
+	cut      bool   // agent's requests get no answer
+	swallow  int    // so many completions are taken and never answered
+	holding  bool   // the vault's puts of packs wait
+	reading  string // so do the gets of packs of repositories of this kind
+	down     bool   // the vault answers nothing
 	held     int
 	release  chan struct{}
+	renewals map[string][]agentproto.Token // to renew with the next heartbeats, by repository
+	beat     map[string][]agentproto.Progress
 }
 
 const credential = "the-credential-of-tests"
@@ -60,6 +64,7 @@ func newPlane(t *testing.T) *plane {
 		t: t, key: []byte(strings.Repeat("k", 32)), store: vault.Backend{Kind: vault.Filesystem, Path: dir + "/store"},
 		changed: make(chan struct{}), leased: map[string]agentproto.Lease{}, done: map[string]int64{}, grants: map[string]int{},
 		started: map[string]int{}, tokens: map[string]string{}, drop: map[string]bool{}, release: make(chan struct{}),
+		renewals: map[string][]agentproto.Token{}, beat: map[string][]agentproto.Progress{},
 	}
 	var err error
 	p.vault, err = vault.NewServer(vault.ServerConfig{Key: p.key, Backend: p.store, StateDir: dir + "/sessions", Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler)})
@@ -161,6 +166,12 @@ func (p *plane) snapshots(site, kind string) []engine.Snapshot {
 func (p *plane) serve(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, vault.PathPrefix) {
 		p.gate(r)
+		p.mu.Lock()
+		down := p.down
+		p.mu.Unlock()
+		if down {
+			panic(http.ErrAbortHandler)
+		}
 		p.vault.ServeHTTP(w, r)
 		return
 	}
@@ -196,13 +207,17 @@ func (p *plane) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// gate holds the puts of packs while a test wants a backup to be half done.
+// gate holds the puts of packs while a test wants a backup to be half done, and
+// the gets while it wants a restore to be.
 func (p *plane) gate(r *http.Request) {
-	if r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/blobs/p") {
+	if !strings.Contains(r.URL.Path, "/blobs/p") {
 		return
 	}
 	p.mu.Lock()
-	holding, release := p.holding, p.release
+	holding, release := p.holding && r.Method == http.MethodPut, p.release
+	if p.reading != "" && r.Method == http.MethodGet {
+		holding = strings.Contains(r.URL.Path, "/"+p.reading+"/blobs/")
+	}
 	p.mu.Unlock()
 	if !holding {
 		return
@@ -219,7 +234,13 @@ func (p *plane) hold() {
 	p.update(func() { p.holding, p.held, p.release = true, 0, make(chan struct{}) })
 }
 
-func (p *plane) let() { p.update(func() { p.holding = false; close(p.release) }) }
+func (p *plane) let() { p.update(func() { p.holding, p.reading = false, ""; close(p.release) }) }
+
+// holdReads makes the next restore stop in its middle, where it reads the
+// repository of a kind.
+func (p *plane) holdReads(kind string) {
+	p.update(func() { p.reading, p.held, p.release = kind, 0, make(chan struct{}) })
+}
 
 func (p *plane) enrol(w http.ResponseWriter, r *http.Request) {
 	if read[agentproto.EnrolRequest](r).Token != "one-time" {
@@ -299,6 +320,8 @@ func (p *plane) heartbeat(w http.ResponseWriter, r *http.Request) {
 			if token := p.tokens[b.Run]; token != "" {
 				a.Tokens = append(a.Tokens, agentproto.Token{Run: b.Run, Token: token})
 			}
+			a.Tokens = append(a.Tokens, p.renewals[b.Run]...)
+			p.beat[b.Run] = append(p.beat[b.Run], b.Progress)
 		}
 	})
 	answer(w, a)
