@@ -213,6 +213,9 @@ func Undo(ctx context.Context, o Options) (Evidence, error) {
 		return Evidence{}, err
 	}
 	defer w.j.close()
+	if w.j.State == StateUndone {
+		return w.j.Note, nil
+	}
 	if w.j.State != StateKept && w.j.State != StateUndoing {
 		return w.j.Note, errs.New(errs.Conflict, "The restore %s cannot be undone: it is %s.", o.ID, w.j.State)
 	}

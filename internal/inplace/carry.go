@@ -180,7 +180,10 @@ func linkTree(ctx context.Context, old, fresh *os.Root, dir string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return dressLike(to, fi)
+	if err := dressLike(to, fi); err != nil {
+		return err
+	}
+	return fresh.Chtimes(dir, fi.ModTime(), fi.ModTime()) // to the nanosecond
 }
 
 // dressLike gives an open file or folder the owner, mode and time of another.

@@ -71,7 +71,12 @@ func openJournal(dir, id string) (*journal, error) {
 	return j, nil
 }
 
-func (j *journal) close() { _ = j.lock.Close() }
+// close gives the lock back, and does not wait for a child of ours that holds
+// the same file until it becomes another program.
+func (j *journal) close() {
+	_ = syscall.Flock(int(j.lock.Fd()), syscall.LOCK_UN)
+	_ = j.lock.Close()
+}
 
 func (j *journal) path() string { return filepath.Join(j.dir, "journal.json") }
 

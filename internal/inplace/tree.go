@@ -97,7 +97,11 @@ func (t *tree) tidy() error {
 			}
 		}
 	}
-	return errors.Join(syncDir(filepath.Dir(t.Live)), syncDir(filepath.Dir(t.Beside)))
+	err := syncDir(filepath.Dir(t.Beside))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // all that lay there is removed already
+	}
+	return errors.Join(syncDir(filepath.Dir(t.Live)), err)
 }
 
 // where gives the folder that has the inode now.

@@ -131,7 +131,11 @@ func (j *journal) treeOf(name string) *tree {
 func (w *work) tell(name, words string, done, total int64, of string) {
 	s := Step{Name: name, Words: words, Done: done, Total: total}
 	if total > 0 {
-		s.Words += fmt.Sprintf(": %s of %s", amount(done, of), amount(total, of))
+		first := of
+		if of != "bytes" {
+			first = ""
+		}
+		s.Words += fmt.Sprintf(": %s of %s", amount(done, first), amount(total, of))
 		spent := w.Clock.Now().Sub(w.began)
 		if spent > 3*time.Second && done > 0 && done < total {
 			s.Left = time.Duration(float64(spent) * float64(total-done) / float64(done))

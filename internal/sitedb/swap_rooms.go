@@ -219,3 +219,39 @@ func (x *exchange) dropIfEmpty(ctx context.Context, what string) error {
 	_, err := x.db.ExecContext(ctx, "DROP DATABASE IF EXISTS "+x.c.Flavour.quote(x.named(what)))
 	return err
 }
+
+// Aside lists what exchanges have left: tables, schemas and databases that the
+// site's user can see, by name.
+func Aside(ctx context.Context, c Conn) ([]string, error) {
+	db, inv, err := survey(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close() //nolint:errcheck // read only
+	var out []string
+	for _, name := range inv.others {
+		if isOurs(name) {
+			out = append(out, name)
+		}
+	}
+	query := "SELECT schema_name FROM information_schema.schemata"
+	if c.Flavour == PostgreSQL {
+		query = "SELECT nspname FROM pg_namespace UNION ALL SELECT datname FROM pg_database"
+	}
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("list what lies aside: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // its error is asked for below
+	start := (&Swap{Name: c.Name}).named("")
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("list what lies aside: %w", err)
+		}
+		if strings.HasPrefix(name, start) {
+			out = append(out, name)
+		}
+	}
+	return out, rows.Err()
+}
