@@ -14,13 +14,15 @@ import (
 )
 
 func newServe(s *settings) *cobra.Command {
-	return leaf("serve", "Run the control plane: pages, agents' door, vault, queue, keeper",
+	var demo bool
+	c := leaf("serve", "Run the control plane: pages, agents' door, vault, queue, keeper",
 		"HOLDFAST_MASTER_KEY_FILE=/etc/holdfast/master.key holdfast serve --listen 127.0.0.1:8080", 0,
 		func(c *cobra.Command, _ []string) error {
 			cfg, err := s.config()
 			if err != nil {
 				return err
 			}
+			cfg.Billing.Demo = demo
 			srv, err := serve.Start(c.Context(), cfg)
 			if err != nil {
 				return err
@@ -35,6 +37,8 @@ func newServe(s *settings) *cobra.Command {
 				return fmt.Errorf("a listener ended: %w", err)
 			}
 		})
+	c.Flags().BoolVar(&demo, "demo", false, "let HOLDFAST_STRIPE_URL play Stripe: pages say \"Test payments\", and no money moves")
+	return c
 }
 
 func newMigrate(s *settings) *cobra.Command {

@@ -30,6 +30,7 @@ type Stripe interface {
 	Live() bool          // real money
 	Fake() bool          // a provider of demo and tests: pages say so
 	HearsWebhooks() bool // events can be verified
+	PageOrigin() string  // where its payment pages are, like https://checkout.stripe.com
 }
 
 // UseStripe sets the payment provider. Without one, fees are paid offline.
@@ -37,9 +38,19 @@ func (a *App) UseStripe(s Stripe) { a.stripe = s }
 
 // Payments says what paying is like here, for pages.
 type Payments struct {
-	Online   bool // by card and bank, on Stripe's page
-	Test     bool // no money moves: pages say "Test payments"
-	Webhooks bool // Stripe tells us at once; else we ask it every minute
+	Online   bool   // by card and bank, on Stripe's page
+	Test     bool   // no money moves: pages say "Test payments"
+	Webhooks bool   // Stripe tells us at once; else we ask it every minute
+	Page     string // the origin of the payment page
+}
+
+// FormsTo are the origins to which a form of ours may lead on: a browser that
+// is not told refuses the way from "Pay" to the payment page.
+func (p Payments) FormsTo() []string {
+	if p.Page == "" {
+		return nil
+	}
+	return []string{p.Page}
 }
 
 // Payments tells how fees can be paid.
@@ -47,7 +58,7 @@ func (a *App) Payments() Payments {
 	if a.stripe == nil {
 		return Payments{}
 	}
-	return Payments{Online: true, Test: a.stripe.Fake() || !a.stripe.Live(), Webhooks: a.stripe.HearsWebhooks()}
+	return Payments{Online: true, Test: a.stripe.Fake() || !a.stripe.Live(), Webhooks: a.stripe.HearsWebhooks(), Page: a.stripe.PageOrigin()}
 }
 
 var errNoStripe = errs.New(errs.Unsupported, "Payment by card is not set up here. Pay by bank transfer, and our billing staff will record it.")

@@ -32,6 +32,7 @@ type Config struct {
 	Gallery       bool   // serve every component in every state, for those who build pages
 	People        PeopleConfig
 	Hoster        HosterConfig
+	Billing       BillingConfig
 	LogLevel      string
 	Version       string
 	Child         []string     // the command of a keeper's child
@@ -66,6 +67,11 @@ var Settings = []struct {
 	{"oidc-client-id", "HOLDFAST_OIDC_CLIENT_ID", "", "who we are to it; its redirect address for us is URL/sign-in/oidc/callback"},
 	{"oidc-client-secret-file", "HOLDFAST_OIDC_CLIENT_SECRET_FILE", "", "file with the secret that it gave us"},
 	{"oidc-role-claim", "HOLDFAST_OIDC_ROLE_CLAIM", "", "claim that names a person's staff role (owner, operator, support, billing, auditor); empty leaves roles to us"},
+	{"stripe-key-file", "HOLDFAST_STRIPE_KEY_FILE", "", "file with Stripe's secret or restricted key, by which the fee of a restore is paid (or HOLDFAST_STRIPE_KEY); empty takes payments offline only"},
+	{"stripe-webhook-secret-file", "HOLDFAST_STRIPE_WEBHOOK_SECRET_FILE", "", "file with the signing secret of Stripe's webhook endpoint URL/hooks/stripe, one a line (or HOLDFAST_STRIPE_WEBHOOK_SECRET)"},
+	{"stripe-invoice", "HOLDFAST_STRIPE_INVOICE", "false", "true lets Stripe make an invoice for each payment"},
+	{"stripe-tax", "HOLDFAST_STRIPE_TAX", "false", "true lets Stripe work out tax, which comes on top of the fee"},
+	{"stripe-url", "HOLDFAST_STRIPE_URL", "", "a server that plays Stripe; only with --demo, and no money moves"},
 	{"log-level", "HOLDFAST_LOG_LEVEL", "info", "debug, info, warn or error"},
 }
 
@@ -89,6 +95,7 @@ func FromSettings(get func(flag string) string) (Config, error) {
 		Hoster: HosterConfig{Name: get("hoster-name"), LogoFile: get("hoster-logo")},
 	}
 	var wrong []error
+	c.Billing, wrong = billingSettings(get)
 	switch get("secure-cookies") {
 	case "true", "1":
 		c.SecureCookies = true
@@ -153,6 +160,7 @@ func (c *Config) Check() error {
 	}
 	wrong = append(wrong, c.People.check()...)
 	wrong = append(wrong, c.Hoster.check()...)
+	wrong = append(wrong, c.Billing.check()...)
 	if c.LogLevel == "" {
 		c.LogLevel = "info"
 	}

@@ -50,6 +50,9 @@ type Server struct {
 // Start brings everything up and returns when it answers. The caller calls
 // Stop, also after an error came from Failed.
 func Start(ctx context.Context, c Config) (*Server, error) {
+	if err := c.Billing.allowed(); err != nil {
+		return nil, err
+	}
 	key, err := MasterKey(c)
 	if err != nil {
 		return nil, err
@@ -78,6 +81,9 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	s.App = app.New(s.DB.Store, key, NewStorage(key, s.AgentURL, s.Pin), clock.System{}, c.Logger)
 	c.People.URL = c.People.at(s.WebURL)
 	if err := c.People.use(s.App, c.Hoster.Name, c.Logger); err != nil {
+		return nil, errors.Join(err, webL.Close(), agentL.Close(), s.DB.Close(context.WithoutCancel(ctx)))
+	}
+	if err := c.Billing.use(s.App, c.Logger); err != nil {
 		return nil, errors.Join(err, webL.Close(), agentL.Close(), s.DB.Close(context.WithoutCancel(ctx)))
 	}
 	if err := s.begin(ctx, c, tlsConfig, webL, agentL); err != nil {
@@ -170,7 +176,7 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 		BaseContext: func(net.Listener) context.Context { return work }, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 	s.web = &http.Server{
-		Handler:           besideAPI(api.New(api.Config{App: s.App, Logger: c.Logger, Clock: clock.System{}}), pages),
+		Handler:           besideHooks(s.App, c.Logger, besideAPI(api.New(api.Config{App: s.App, Logger: c.Logger, Clock: clock.System{}}), pages)),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BaseContext: func(net.Listener) context.Context { return work },
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}

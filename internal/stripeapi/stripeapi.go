@@ -91,6 +91,14 @@ func (c *Client) Fake() bool { return c.config.URL != "" }
 // HearsWebhooks tells whether events can be verified.
 func (c *Client) HearsWebhooks() bool { return len(c.config.WebhookSecrets) > 0 }
 
+// PageOrigin is where the hosted pages are.
+func (c *Client) PageOrigin() string {
+	if c.config.URL != "" {
+		return strings.TrimRight(c.config.URL, "/")
+	}
+	return "https://checkout.stripe.com"
+}
+
 // masked is what Stripe itself leaves of a key in its messages.
 var masked = regexp.MustCompile(`(sk|rk|pk|whsec)_[A-Za-z0-9_*.…]+`)
 

@@ -183,8 +183,9 @@ type Figure struct{ Label, Value, Note string }
 
 // Policy is the Content-Security-Policy that the pages are written for: no
 // inline style, no inline script, no eval, nothing from elsewhere. nonce is
-// the value given to templ.WithNonce, fresh for each response.
-func Policy(nonce string) string {
+// the value given to templ.WithNonce, fresh for each response. Forms lead to us
+// and to the origins formsTo, where an answer to one may redirect.
+func Policy(nonce string, formsTo ...string) string {
 	return strings.Join([]string{
 		"default-src 'none'",
 		"script-src 'nonce-" + nonce + "'",
@@ -192,7 +193,7 @@ func Policy(nonce string) string {
 		"img-src 'self'",
 		"font-src 'self'",
 		"connect-src 'self'",
-		"form-action 'self'",
+		strings.Join(append([]string{"form-action 'self'"}, formsTo...), " "),
 		"base-uri 'none'",
 		"frame-ancestors 'none'",
 	}, "; ")

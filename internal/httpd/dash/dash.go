@@ -110,7 +110,7 @@ func newDoor(c Config) *Door {
 func (d *Door) routes() chi.Router {
 	r := chi.NewRouter()
 	secure := d.sessions.Cookie.Secure
-	r.Use(mw.RequestID, mw.AccessLog(d.log, d.clock), mw.Headers(secure), d.branded, mw.Recover(d.log, d.panicked), middleware.GetHead)
+	r.Use(mw.RequestID, mw.AccessLog(d.log, d.clock), mw.Headers(secure, d.app.Payments().FormsTo()...), d.branded, mw.Recover(d.log, d.panicked), middleware.GetHead)
 	r.Handle(static.Prefix+"*", static.Handler())
 	r.Get("/healthz", d.health)
 	inside := []func(http.Handler) http.Handler{mw.SameOrigin(http.HandlerFunc(d.foreignPost)), mw.Body(maxBody), d.sessions.LoadAndSave, d.identify, d.noteAddress, d.keepApart}

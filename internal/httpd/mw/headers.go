@@ -11,13 +11,14 @@ import (
 
 // Headers sets what keeps a browser from doing more than the pages need: the
 // policy with a nonce of this answer alone, and no copies in any cache. With
-// secure, browsers are told to use HTTPS for a year.
-func Headers(secure bool) func(http.Handler) http.Handler {
+// secure, browsers are told to use HTTPS for a year. Forms may lead to us, and
+// to formsTo, like the page on which a fee is paid.
+func Headers(secure bool, formsTo ...string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			nonce := rand.Text()
 			h := w.Header()
-			h.Set("Content-Security-Policy", ui.Policy(nonce))
+			h.Set("Content-Security-Policy", ui.Policy(nonce, formsTo...))
 			h.Set("X-Content-Type-Options", "nosniff")
 			h.Set("X-Frame-Options", "DENY")
 			h.Set("Referrer-Policy", "same-origin")
