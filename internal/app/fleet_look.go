@@ -20,9 +20,10 @@ import (
 
 // What bounds a look at the fleet.
 const (
-	FleetMost    = 100   // characters that may be searched for
-	FleetCounted = 10000 // sites are counted so far where a question narrows them
-	fleetFound   = 2000  // sites that a search may find before it is as good as no search
+	FleetMost     = 100   // characters that may be searched for
+	FleetCounted  = 10000 // sites are counted so far where a question narrows them
+	fleetGathered = 20000 // sites that are put in order rather than passed by in it
+	fleetFound    = 2000  // sites that a search may find before it is as good as no search
 )
 
 // The words of FleetOrder and FleetRisk, for doors.
@@ -79,12 +80,17 @@ func (a *App) LookAtFleet(ctx context.Context, who authz.Actor, l FleetLook) (Fl
 		if err != nil {
 			return err
 		}
-		if ask.Sites == nil || len(ask.Sites) > 0 {
-			if err := v.page(ctx, tx, ask, l); err != nil {
-				return err
-			}
+		if err := v.count(ctx, tx, ask, wide, l); err != nil {
+			return err
 		}
-		return v.count(ctx, tx, ask, wide, l)
+		if ask.Sites != nil && len(ask.Sites) == 0 {
+			return nil
+		}
+		few, err := v.few(ctx, tx, ask, wide, l)
+		if err != nil {
+			return err
+		}
+		return v.page(ctx, tx, ask, few, l)
 	})
 	return v, err
 }
@@ -211,14 +217,36 @@ func unnamed(err error, field, what, name string) error {
 	return err
 }
 
+// few tells whether the sites in question are so few that they are gathered
+// before they are put in order. How many there are was counted, to a limit;
+// where something that an index knows narrows them, it is counted once more, a
+// little further.
+func (v *FleetView) few(ctx context.Context, tx *store.Tx, ask store.FleetAsk, wide bool, l FleetLook) (bool, error) {
+	if wide {
+		return false, nil
+	}
+	n, over := v.All, v.AllOver || l.bare()
+	if l.Risk != "" {
+		n, over = v.Risks[l.Risk], v.Risks[l.Risk] > FleetCounted
+	}
+	if !over || ask.Sites != nil {
+		return n <= fleetGathered, nil
+	}
+	if ask.Tenant.IsZero() && ask.Host == "" && ask.Destination.IsZero() && ask.Policy.IsZero() {
+		return false, nil
+	}
+	n, err := tx.CountWithin(ctx, ask, fleetGathered+1)
+	return n <= fleetGathered, err
+}
+
 // page reads the sites from the place that is asked for, either way.
-func (v *FleetView) page(ctx context.Context, tx *store.Tx, ask store.FleetAsk, l FleetLook) error {
+func (v *FleetView) page(ctx context.Context, tx *store.Tx, ask store.FleetAsk, few bool, l FleetLook) error {
 	back := l.Before != nil
 	from, down := l.After, l.Down
 	if back {
 		from, down = l.Before, !l.Down
 	}
-	places, err := tx.Fleet(ctx, ask, l.Order, down, from, l.Size+1)
+	places, err := tx.Fleet(ctx, ask, store.FleetCut{By: l.Order, Down: down, After: from, Most: l.Size + 1, Few: few})
 	if err != nil {
 		return err
 	}
@@ -230,7 +258,7 @@ func (v *FleetView) page(ctx context.Context, tx *store.Tx, ask store.FleetAsk, 
 	if back {
 		if !more && len(places) < l.Size { // the list's start came nearer meanwhile: show it whole
 			l.Before = nil
-			return v.page(ctx, tx, ask, l)
+			return v.page(ctx, tx, ask, few, l)
 		}
 		slices.Reverse(places)
 		v.More, v.Less = true, more

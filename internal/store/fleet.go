@@ -153,11 +153,21 @@ func (q FleetAsk) risk(c *clause, r FleetRisk) string {
 	return riskColumns[r]
 }
 
-// Fleet gives at most n places of the sites in question, in the order from the
-// place after which it goes on (nil keys: from the start). With down the order
-// is reversed.
-func (tx *Tx) Fleet(ctx context.Context, q FleetAsk, by FleetOrder, down bool, after []string, n int) ([]FleetPlace, error) {
-	sql, args, err := q.page(by, down, after, n)
+// FleetCut says which places of an order are read.
+type FleetCut struct {
+	By    FleetOrder
+	Down  bool     // the order reversed
+	After []string // keys of the place after which it goes on; nil: from the start
+	Most  int
+	// Few tells that the sites in question are few: they are gathered first,
+	// and put in order then. Else the order's index is walked until the page is
+	// full, which among few sites may be a walk past all the others.
+	Few bool
+}
+
+// Fleet gives places of the sites in question.
+func (tx *Tx) Fleet(ctx context.Context, q FleetAsk, cut FleetCut) ([]FleetPlace, error) {
+	sql, args, err := q.page(cut)
 	if err != nil {
 		return nil, err
 	}
@@ -169,9 +179,9 @@ func (tx *Tx) Fleet(ctx context.Context, q FleetAsk, by FleetOrder, down bool, a
 		return nil, fmt.Errorf("read a page of sites: %w", err)
 	}
 	defer rows.Close()
-	out := make([]FleetPlace, 0, n)
+	out := make([]FleetPlace, 0, cut.Most)
 	for rows.Next() {
-		p := FleetPlace{Keys: make([]string, len(fleetKeys[by]))}
+		p := FleetPlace{Keys: make([]string, len(fleetKeys[cut.By]))}
 		to := []any{&p.Tenant, &p.Site}
 		for i := range p.Keys {
 			to = append(to, &p.Keys[i])
@@ -184,17 +194,17 @@ func (tx *Tx) Fleet(ctx context.Context, q FleetAsk, by FleetOrder, down bool, a
 	return out, rows.Err()
 }
 
-func (q FleetAsk) page(by FleetOrder, down bool, after []string, n int) (string, []any, error) {
-	keys := fleetKeys[by]
-	if keys == nil || after != nil && len(after) != len(keys) {
-		return "", nil, fmt.Errorf("no such order of sites, or no such place in it: %q", by)
+func (q FleetAsk) page(cut FleetCut) (string, []any, error) {
+	keys := fleetKeys[cut.By]
+	if keys == nil || cut.After != nil && len(cut.After) != len(keys) {
+		return "", nil, fmt.Errorf("no such order of sites, or no such place in it: %q", cut.By)
 	}
 	c := q.clause()
 	if q.Risk != "" {
 		c.where = append(c.where, q.risk(c, q.Risk))
 	}
 	than, way := ">", ""
-	if down {
+	if cut.Down {
 		than, way = "<", " DESC"
 	}
 	var names, shown, order, places []string
@@ -205,15 +215,35 @@ func (q FleetAsk) page(by FleetOrder, down bool, after []string, n int) (string,
 		} else {
 			shown = append(shown, k[0]+"::text AS shown_"+k[0])
 		}
-		if after != nil {
-			places = append(places, c.arg(after[i])+"::text::"+k[1])
+		if cut.After != nil {
+			places = append(places, c.arg(cut.After[i])+"::text::"+k[1])
 		}
 	}
-	var more []string
-	if after != nil {
-		more = append(more, "("+strings.Join(names, ", ")+") "+than+" ("+strings.Join(places, ", ")+")")
+	var beyond []string
+	if cut.After != nil {
+		beyond = append(beyond, "("+strings.Join(names, ", ")+") "+than+" ("+strings.Join(places, ", ")+")")
 	}
-	return "SELECT tenant_id, site_id, " + strings.Join(shown, ", ") + " FROM standing" + c.sql(more...) + " ORDER BY " + strings.Join(order, ", ") + " LIMIT " + c.arg(n) + "::bigint", c.args, nil
+	from := "standing" + c.sql(beyond...)
+	with := ""
+	if cut.Few {
+		with = "WITH few AS MATERIALIZED (SELECT tenant_id, " + strings.Join(names, ", ") + " FROM standing" + c.sql() + ") "
+		from = "few" + (&clause{where: beyond}).sql()
+	}
+	return with + "SELECT tenant_id, site_id, " + strings.Join(shown, ", ") + " FROM " + from + " ORDER BY " + strings.Join(order, ", ") + " LIMIT " + c.arg(cut.Most) + "::bigint", c.args, nil
+}
+
+// CountWithin counts the sites in question, with their risk, no further than
+// most.
+func (tx *Tx) CountWithin(ctx context.Context, q FleetAsk, most int) (n int64, err error) {
+	c := q.clause()
+	if q.Risk != "" {
+		c.where = append(c.where, q.risk(c, q.Risk))
+	}
+	sql := "SELECT count(*) FROM (SELECT 1 FROM standing" + c.sql() + " LIMIT " + c.arg(most) + "::bigint) x"
+	if err := tx.tx.QueryRow(ctx, sql, c.args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count sites: %w", err)
+	}
+	return n, nil
 }
 
 // CountFleet counts the sites in question, whatever risk they are asked for,
