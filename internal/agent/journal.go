@@ -169,6 +169,7 @@ func (m mending) mend(ctx context.Context, sites ...string) ([]inplace.Recovered
 		if !open {
 			continue
 		}
+		_ = os.Remove(ballastPath(dir)) // room for the way back
 		done, err := inplace.Recover(ctx, dir, inplace.Options{PHP: m.PHP, Allow: m.Roots.Resolve, Clock: m.Clock, Log: m.Log, Tell: m.Tell})
 		if err != nil {
 			return all, fmt.Errorf("recovering the restores that were cut short: %w", err)

@@ -11,6 +11,7 @@ import (
 
 	"holdfast/internal/agentproto"
 	"holdfast/internal/clock"
+	"holdfast/internal/errs"
 	"holdfast/internal/inplace"
 )
 
@@ -82,9 +83,12 @@ func evidenceJSON(ev Evidence, secrets ...string) json.RawMessage {
 // restoreResult turns an error of a restore into an outcome.
 func restoreResult(ctx context.Context, err error, now time.Time, secrets ...string) Result {
 	if codeIn(err) == CodeNotRolledBack { // even if it was told to stop
-		return resultOf(context.WithoutCancel(ctx), agentproto.Copy{}, err, now, secrets...)
+		ctx = context.WithoutCancel(ctx)
 	}
 	r := resultOf(ctx, agentproto.Copy{}, err, now, secrets...)
+	if k := errs.KindOf(err); k != errs.Other && r.Outcome == agentproto.OutcomeFailed {
+		r.Error = redact(clip(errs.Sentence(err), maxErrorBytes), secrets...) // its words are whole; the cause is in the log
+	}
 	if r.Outcome == agentproto.OutcomeStopped {
 		r.Error = "The restore was stopped before it ended; the site is as it was before."
 	}

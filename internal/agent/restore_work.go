@@ -120,7 +120,17 @@ func (b Bring) restore(ctx context.Context) (Evidence, error) {
 	o.Parts = inplace.Parts{Database: b.Database != nil, Code: b.Data != nil, Data: b.Data != nil}
 	o.Expect = b.expect()
 	tell := newTelling(restoreSteps(b.Database, b.Data), b.Clock, b.Progress)
-	o.Tell = tell.step
+	heavy, err := takeBallast(b.Journals)
+	if err != nil {
+		return Evidence{}, err
+	}
+	defer heavy.drop()
+	o.Tell = func(s inplace.Step) {
+		if s.Name == inplace.StepBack {
+			heavy.drop()
+		}
+		tell.step(s)
+	}
 	if source.Database != nil {
 		if o.Expect.DumpSHA256, o.Expect.DumpBytes, err = source.Database.Sound(ctx, tell.reading); err != nil {
 			return Evidence{}, damaged(err)
@@ -212,8 +222,7 @@ func flavourOf(dbtype string) sitedb.Flavour {
 func (b Bring) failed(ev inplace.Evidence, err error) error {
 	had, jerr := journal(b.Journals, b.ID)
 	if jerr != nil || (had.State != "" && !finished(had.State)) {
-		return &codedError{code: CodeNotRolledBack, err: errs.Wrap(errs.Unavailable, errors.Join(err, jerr),
-			"The restore failed and the site could not be wholly put back yet; it stays closed, and the agent tries again")}
+		return &codedError{code: CodeNotRolledBack, err: errors.Join(err, jerr)}
 	}
 	var outside *outsideError
 	if errors.As(err, &outside) {

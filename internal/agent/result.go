@@ -34,6 +34,7 @@ const (
 	CodeRolledBack     = "rolled-back"
 	CodeNotRolledBack  = "not-rolled-back"
 	CodeNothingKept    = "nothing-kept"
+	CodeNoRoom         = "no-room"
 )
 
 // siteBusyWait is how long a run waits when another process works on its site.
