@@ -132,10 +132,11 @@ func (d *Door) render(w http.ResponseWriter, r *http.Request, code int, c templ.
 	} else {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	}
-	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	body := zip(w, r, b.Bytes())
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(code)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(b.Bytes()) // the reader is gone; nobody is left to be told
+		_, _ = w.Write(body) // the reader is gone; nobody is left to be told
 	}
 }
 
