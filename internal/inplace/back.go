@@ -140,7 +140,7 @@ func recoverOne(ctx context.Context, o Options) (Recovered, error) {
 	case !w.j.open():
 		r.Words = "It has come to its end meanwhile."
 	case w.j.Files != nil:
-		r.Words, err = "The files that were put in place are taken out again; the folder is as it was before.", w.filesBack(ctx)
+		r.Words, err = "The files are taken out again; the folder is as it was before.", w.filesBack()
 	case w.j.State == StateCommitted:
 		r.Words, err = "The copy is in the site's place, and the site is open.", w.open(ctx)
 	case w.j.State == StateUndoing:
@@ -220,7 +220,7 @@ func Undo(ctx context.Context, o Options) (Evidence, error) {
 		return w.j.Note, errs.New(errs.Conflict, "The restore %s cannot be undone: it is %s.", o.ID, w.j.State)
 	}
 	if w.j.Files != nil {
-		return w.j.Note, w.filesUndo(ctx)
+		return w.j.Note, w.filesUndo()
 	}
 	if err := w.reach(ctx); err != nil {
 		return w.j.Note, err

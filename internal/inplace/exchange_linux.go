@@ -3,6 +3,7 @@ package inplace
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,4 +26,23 @@ func exchangeAt(da int, a string, db int, b string) error {
 // placeAt moves a name from one open folder to another where it must be free.
 func placeAt(from int, a string, to int, b string) error {
 	return unix.Renameat2(from, a, to, b, unix.RENAME_NOREPLACE)
+}
+
+// renameInto moves a path to a name in an open folder; an empty folder of that
+// name gives way.
+func renameInto(path string, dir *os.File, name string) error {
+	return unix.Renameat(unix.AT_FDCWD, path, int(dir.Fd()), name) //nolint:gosec // a file descriptor fits
+}
+
+// openNoLinks opens a folder, and fails where any part of its path is a link.
+func openNoLinks(path string) (*os.File, error) {
+	how := &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS}
+	fd, err := unix.Openat2(unix.AT_FDCWD, path, how)
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0) // before Linux 5.6
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil //nolint:gosec // a file descriptor fits
 }

@@ -398,14 +398,18 @@ func asideTables(t *testing.T, c sitedb.Conn) []string {
 
 // child describes one run of this test's own program as another process.
 type child struct {
-	Verb   string  `json:"verb"` // run, recover, undo, settle
-	ID     string  `json:"id"`
-	Dir    string  `json:"dir"`
-	Code   string  `json:"code"`
-	Parts  Parts   `json:"parts"`
-	Source *folder `json:"source"`
-	KillAt int     `json:"kill_at"` // at the n-th point; 0 is none
-	During string  `json:"during"`  // in the middle of this
+	Verb    string   `json:"verb"` // run, recover, undo, settle
+	ID      string   `json:"id"`
+	Dir     string   `json:"dir"`
+	Code    string   `json:"code"`
+	Parts   Parts    `json:"parts"`
+	Root    string   `json:"root"` // and on: of files
+	Paths   []string `json:"paths"`
+	Into    string   `json:"into"`
+	InPlace bool     `json:"in_place"`
+	Source  *folder  `json:"source"`
+	KillAt  int      `json:"kill_at"` // at the n-th point; 0 is none
+	During  string   `json:"during"`  // in the middle of this
 }
 
 const childEnv = "HOLDFAST_INPLACE_CHILD"
@@ -454,6 +458,8 @@ func beChild(path string) int {
 	switch c.Verb {
 	case "run":
 		_, err = Run(context.Background(), o)
+	case "files":
+		_, err = Files(context.Background(), FilesOptions{Options: o, Root: c.Root, Paths: c.Paths, Into: c.Into, InPlace: c.InPlace})
 	case "undo":
 		_, err = Undo(context.Background(), o)
 	case "settle":
