@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ func restoresCommand() *cobra.Command {
 
 func restoresListCommand() *cobra.Command {
 	var stateDir string
-	var asJSON bool
+	var asJSON, settled bool
 	c := &cobra.Command{
 		Use: "list", Short: "List the restores that are not settled", Args: cobra.NoArgs,
 		Example: "  holdfast-agent restores list --json",
@@ -33,6 +34,7 @@ func restoresListCommand() *cobra.Command {
 			if err != nil {
 				return bad(err)
 			}
+			all = slices.DeleteFunc(all, func(h agent.HeldRestore) bool { return !settled && ended(h) })
 			if asJSON {
 				return printJSON(c.OutOrStdout(), map[string]any{"restores": all})
 			}
@@ -46,7 +48,13 @@ func restoresListCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&stateDir, "state-dir", defaultStateDir(), "private folder of the agent")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&settled, "all", false, "also those of which nothing is kept: settled, or failed and put back")
 	return c
+}
+
+// ended tells whether a restore has nothing left to be decided.
+func ended(h agent.HeldRestore) bool {
+	return h.State == inplace.StateSettled || h.State == inplace.StateRolledBack
 }
 
 // stateWords says for a person where a restore stands.
