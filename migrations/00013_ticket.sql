@@ -48,6 +48,7 @@ CREATE TABLE ticket (
   updated_at      timestamptz NOT NULL,
   ended_at        timestamptz,
   version         int NOT NULL DEFAULT 1,      -- of optimistic concurrency: two staff at once
+  public_version  int NOT NULL DEFAULT 1,      -- the one of the last change that the customer sees too
   words           tsvector GENERATED ALWAYS AS (to_tsvector('simple', subject)) STORED,
   PRIMARY KEY (tenant_id, id),
   UNIQUE (id),
@@ -74,7 +75,7 @@ CREATE INDEX ticket_words ON ticket USING gin (words);
 CREATE INDEX ticket_clock ON ticket (least(remind_at, close_at)) WHERE remind_at IS NOT NULL OR close_at IS NOT NULL;
 CREATE INDEX ticket_due ON ticket (least(reply_due_at, resolve_due_at)) WHERE ended_at IS NULL;
 -- What the runbook may have to do something for.
-CREATE INDEX ticket_to_move ON ticket (updated_at) WHERE kind = 'restore' AND (state IN ('submitted', 'awaiting_payment', 'queued', 'approved') OR refund_why <> '' OR undo_asked);
+CREATE INDEX ticket_to_move ON ticket (updated_at) WHERE kind = 'restore' AND (state IN ('submitted', 'awaiting_payment', 'queued', 'approved') OR refund_why <> '' OR undo_asked OR stands <> '');
 CREATE INDEX ticket_of_restore ON ticket (restore_id) WHERE restore_id IS NOT NULL;
 CREATE INDEX event_of_ticket ON event (subject_id, at) WHERE subject_kind IN ('ticket', 'charge', 'restore');
 

@@ -43,6 +43,7 @@ type App struct {
 	// addresses are those that answers come in by; nil where none do.
 	addresses *mailin.Addresses
 	known     atomic.Pointer[lastKnown]
+	desk      desk // what tickets need of this process
 }
 
 // New makes the use cases.

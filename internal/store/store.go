@@ -271,6 +271,9 @@ func WithAddress(ctx context.Context, address string) context.Context {
 	return context.WithValue(ctx, addressKey{}, address)
 }
 
+// Address gives from where the person of ctx acts, "" where that is not known.
+func Address(ctx context.Context) string { return address(ctx) }
+
 func address(ctx context.Context) string {
 	s, _ := ctx.Value(addressKey{}).(string)
 	if len(s) > 64 {

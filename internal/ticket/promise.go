@@ -15,8 +15,9 @@ func TargetOf(p Priority) Target {
 		return Target{Reply: 2 * time.Hour, Resolve: 8 * time.Hour}
 	case Low:
 		return Target{Reply: 16 * time.Hour, Resolve: 80 * time.Hour}
+	default:
+		return Target{Reply: 8 * time.Hour, Resolve: 40 * time.Hour}
 	}
-	return Target{Reply: 8 * time.Hour, Resolve: 40 * time.Hour}
 }
 
 // Clock is a ticket's promises of time. Zero is none. While it waits for the

@@ -70,3 +70,21 @@ const (
 
 // TermsVersion names the terms that a restore is asked for under.
 const TermsVersion = "2026-11"
+
+// Says tells in a few words what is asked for.
+func (w What) Says() string {
+	switch w {
+	case Everything:
+		return "everything"
+	case Database:
+		return "the database"
+	case Data:
+		return "all files"
+	case Files:
+		return "folders or files"
+	case Courses:
+		return "single courses"
+	default:
+		return string(w)
+	}
+}

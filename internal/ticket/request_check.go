@@ -34,8 +34,9 @@ func (r Request) Replaces() bool {
 		return true
 	case Files:
 		return r.InPlace
+	default:
+		return false
 	}
-	return false
 }
 
 // Tidy gives the request as it is kept: text without what no eye sees, lists
@@ -57,6 +58,7 @@ func (r Request) Tidy() Request {
 		r.Point.Data, r.Point.DataAt = Point{}.Data, time.Time{}
 	case Data, Files:
 		r.Point.Database, r.Point.DatabaseAt = Point{}.Database, time.Time{}
+	default:
 	}
 	if !r.Urgent {
 		r.Why = ""
@@ -144,6 +146,7 @@ func (r Request) listProblems() (all []*errs.Error) {
 				break
 			}
 		}
+	default:
 	}
 	return all
 }

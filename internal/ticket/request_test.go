@@ -25,6 +25,7 @@ func good(what ticket.What) ticket.Request {
 		r.Paths = []string{"filedir/ab", "lang"}
 	case ticket.Courses:
 		r.Courses = []string{"Chemistry, year 9"}
+	default:
 	}
 	return r
 }

@@ -172,8 +172,9 @@ func (v Verb) Fact() bool {
 	switch v {
 	case Pay, Unpay, Verify, Restored, Fail:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // Talk tells whether the verb is only words, which a frozen ticket may still have.
@@ -198,8 +199,9 @@ func (v Verb) says() string {
 		}[v]
 	case Retry:
 		return "be tried again"
+	default:
+		return string(v)
 	}
-	return string(v)
 }
 
 // Waits tells whether a ticket in state s waits for the customer, so that its
@@ -210,8 +212,9 @@ func (s State) Waits(confirmed bool) bool {
 		return true
 	case Queued:
 		return !confirmed
+	default:
+		return false
 	}
-	return false
 }
 
 // WaitsForUs tells whether the next move is the staff's.
@@ -221,8 +224,9 @@ func (s State) WaitsForUs(confirmed bool) bool {
 		return true
 	case Queued:
 		return confirmed
+	default:
+		return false
 	}
-	return false
 }
 
 // Says tells the state in words.
@@ -234,6 +238,7 @@ func (s State) Says() string {
 		return "awaiting acceptance"
 	case NeedsInformation:
 		return "waiting for information"
+	default:
+		return string(s)
 	}
-	return string(s)
 }

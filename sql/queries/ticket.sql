@@ -20,7 +20,8 @@ UPDATE ticket SET state = sqlc.arg(state), resume_state = sqlc.narg(resume_state
   reply_due_at = sqlc.narg(reply_due_at), resolve_due_at = sqlc.narg(resolve_due_at), reply_late_at = sqlc.narg(reply_late_at), resolve_late_at = sqlc.narg(resolve_late_at),
   replied_at = sqlc.narg(replied_at), waits_since = sqlc.narg(waits_since), remind_at = sqlc.narg(remind_at), close_at = sqlc.narg(close_at),
   undo_asked = sqlc.arg(undo_asked), refund_why = sqlc.arg(refund_why), stands = sqlc.arg(stands),
-  submitted_at = sqlc.narg(submitted_at), ended_at = sqlc.narg(ended_at), updated_at = sqlc.arg(now), version = version + 1
+  submitted_at = sqlc.narg(submitted_at), ended_at = sqlc.narg(ended_at), updated_at = sqlc.arg(now), version = version + 1,
+  public_version = CASE WHEN sqlc.arg(public)::boolean THEN version + 1 ELSE public_version END
 WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND version = sqlc.arg(was_version) AND state = sqlc.arg(was_state)
 RETURNING *;
 
@@ -209,7 +210,7 @@ FROM account a WHERE a.staff_role IN ('owner', 'operator', 'support') AND a.disa
 
 -- What the runbook may have to do something for, and nobody touched for a while.
 -- name: TicketsToMove :many
-SELECT tenant_id, id FROM ticket WHERE kind = 'restore' AND (state IN ('submitted', 'awaiting_payment', 'queued', 'approved') OR refund_why <> '' OR undo_asked)
+SELECT tenant_id, id FROM ticket WHERE kind = 'restore' AND (state IN ('submitted', 'awaiting_payment', 'queued', 'approved') OR refund_why <> '' OR undo_asked OR stands <> '')
   AND updated_at < sqlc.arg(before)::timestamptz AND id > sqlc.arg(after)::uuid ORDER BY id LIMIT sqlc.arg(most);
 
 -- name: TicketsToRemind :many

@@ -2328,6 +2328,7 @@ type Ticket struct {
 	UpdatedAt     time.Time
 	EndedAt       *time.Time
 	Version       int32
+	PublicVersion int32
 	Words         interface{}
 }
 

@@ -235,7 +235,7 @@ func (q *Queries) DeleteOldDrafts(ctx context.Context, before time.Time) (int64,
 }
 
 const draftsOf = `-- name: DraftsOf :many
-SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, words FROM ticket WHERE tenant_id = $1 AND state = 'draft' AND account_id IS NOT DISTINCT FROM $2::uuid
+SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words FROM ticket WHERE tenant_id = $1 AND state = 'draft' AND account_id IS NOT DISTINCT FROM $2::uuid
 ORDER BY updated_at DESC LIMIT 100
 `
 
@@ -291,6 +291,7 @@ func (q *Queries) DraftsOf(ctx context.Context, arg DraftsOfParams) ([]Ticket, e
 			&i.UpdatedAt,
 			&i.EndedAt,
 			&i.Version,
+			&i.PublicVersion,
 			&i.Words,
 		); err != nil {
 			return nil, err
@@ -322,7 +323,7 @@ func (q *Queries) DropWatcher(ctx context.Context, arg DropWatcherParams) (int64
 }
 
 const findDraft = `-- name: FindDraft :one
-SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, words FROM ticket WHERE tenant_id = $1 AND state = 'draft' AND kind = $2
+SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words FROM ticket WHERE tenant_id = $1 AND state = 'draft' AND kind = $2
   AND account_id IS NOT DISTINCT FROM $3::uuid AND site_id IS NOT DISTINCT FROM $4::uuid
 `
 
@@ -379,6 +380,7 @@ func (q *Queries) FindDraft(ctx context.Context, arg FindDraftParams) (Ticket, e
 		&i.UpdatedAt,
 		&i.EndedAt,
 		&i.Version,
+		&i.PublicVersion,
 		&i.Words,
 	)
 	return i, err
@@ -439,7 +441,7 @@ func (q *Queries) InsertStaffAccess(ctx context.Context, arg InsertStaffAccessPa
 const insertTicket = `-- name: InsertTicket :one
 INSERT INTO ticket (tenant_id, id, number, kind, subject, site_id, account_id, request, created_at, updated_at)
 VALUES ($1, $2, nextval('ticket_number'), $3, $4, $5, $6, $7, $8, $8)
-RETURNING tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, words
+RETURNING tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words
 `
 
 type InsertTicketParams struct {
@@ -503,6 +505,7 @@ func (q *Queries) InsertTicket(ctx context.Context, arg InsertTicketParams) (Tic
 		&i.UpdatedAt,
 		&i.EndedAt,
 		&i.Version,
+		&i.PublicVersion,
 		&i.Words,
 	)
 	return i, err
@@ -857,7 +860,7 @@ func (q *Queries) ListTicketsUrgent(ctx context.Context, arg ListTicketsUrgentPa
 }
 
 const lockTicket = `-- name: LockTicket :one
-SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, words FROM ticket WHERE tenant_id = $1 AND id = $2 FOR UPDATE
+SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words FROM ticket WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 `
 
 type LockTicketParams struct {
@@ -906,6 +909,7 @@ func (q *Queries) LockTicket(ctx context.Context, arg LockTicketParams) (Ticket,
 		&i.UpdatedAt,
 		&i.EndedAt,
 		&i.Version,
+		&i.PublicVersion,
 		&i.Words,
 	)
 	return i, err
@@ -989,9 +993,10 @@ UPDATE ticket SET state = $1, resume_state = $2, priority = $3, subject = $4, si
   reply_due_at = $17, resolve_due_at = $18, reply_late_at = $19, resolve_late_at = $20,
   replied_at = $21, waits_since = $22, remind_at = $23, close_at = $24,
   undo_asked = $25, refund_why = $26, stands = $27,
-  submitted_at = $28, ended_at = $29, updated_at = $30, version = version + 1
-WHERE tenant_id = $31 AND id = $32 AND version = $33 AND state = $34
-RETURNING tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, words
+  submitted_at = $28, ended_at = $29, updated_at = $30, version = version + 1,
+  public_version = CASE WHEN $31::boolean THEN version + 1 ELSE public_version END
+WHERE tenant_id = $32 AND id = $33 AND version = $34 AND state = $35
+RETURNING tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words
 `
 
 type SaveTicketParams struct {
@@ -1025,6 +1030,7 @@ type SaveTicketParams struct {
 	SubmittedAt   *time.Time
 	EndedAt       *time.Time
 	Now           time.Time
+	Public        bool
 	TenantID      id.Tenant
 	ID            id.Ticket
 	WasVersion    int32
@@ -1065,6 +1071,7 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (Ticket,
 		arg.SubmittedAt,
 		arg.EndedAt,
 		arg.Now,
+		arg.Public,
 		arg.TenantID,
 		arg.ID,
 		arg.WasVersion,
@@ -1109,6 +1116,7 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (Ticket,
 		&i.UpdatedAt,
 		&i.EndedAt,
 		&i.Version,
+		&i.PublicVersion,
 		&i.Words,
 	)
 	return i, err
@@ -1238,7 +1246,7 @@ func (q *Queries) TicketAttachments(ctx context.Context, arg TicketAttachmentsPa
 }
 
 const ticketByID = `-- name: TicketByID :one
-SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, words FROM ticket WHERE id = $1
+SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words FROM ticket WHERE id = $1
 `
 
 // Tells whose a ticket is, before any right is known.
@@ -1283,6 +1291,7 @@ func (q *Queries) TicketByID(ctx context.Context, argID id.Ticket) (Ticket, erro
 		&i.UpdatedAt,
 		&i.EndedAt,
 		&i.Version,
+		&i.PublicVersion,
 		&i.Words,
 	)
 	return i, err
@@ -1616,7 +1625,7 @@ func (q *Queries) TicketsLate(ctx context.Context, arg TicketsLateParams) ([]Tic
 }
 
 const ticketsMergedInto = `-- name: TicketsMergedInto :many
-SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, words FROM ticket WHERE tenant_id = $1 AND merged_into = $2 ORDER BY number LIMIT 50
+SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words FROM ticket WHERE tenant_id = $1 AND merged_into = $2 ORDER BY number LIMIT 50
 `
 
 type TicketsMergedIntoParams struct {
@@ -1671,6 +1680,7 @@ func (q *Queries) TicketsMergedInto(ctx context.Context, arg TicketsMergedIntoPa
 			&i.UpdatedAt,
 			&i.EndedAt,
 			&i.Version,
+			&i.PublicVersion,
 			&i.Words,
 		); err != nil {
 			return nil, err
@@ -1701,7 +1711,7 @@ func (q *Queries) TicketsOpenedSince(ctx context.Context, arg TicketsOpenedSince
 }
 
 const ticketsToMove = `-- name: TicketsToMove :many
-SELECT tenant_id, id FROM ticket WHERE kind = 'restore' AND (state IN ('submitted', 'awaiting_payment', 'queued', 'approved') OR refund_why <> '' OR undo_asked)
+SELECT tenant_id, id FROM ticket WHERE kind = 'restore' AND (state IN ('submitted', 'awaiting_payment', 'queued', 'approved') OR refund_why <> '' OR undo_asked OR stands <> '')
   AND updated_at < $1::timestamptz AND id > $2::uuid ORDER BY id LIMIT $3
 `
 
