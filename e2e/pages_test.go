@@ -116,6 +116,22 @@ func formOf(path string) string {
 	return out
 }
 
+// way is a window to look through.
+type way struct {
+	width  int64
+	scheme string
+}
+
+// ways are the windows that each page is looked at through: every width in
+// light and in dark where pictures are kept, else each once.
+func ways() []way {
+	all := []way{{375, "light"}, {768, "dark"}, {1440, "light"}}
+	if os.Getenv("HOLDFAST_SHOTS") != "" {
+		all = append(all, way{375, "dark"}, way{768, "light"}, way{1440, "dark"})
+	}
+	return all
+}
+
 // holds holds a page to what every page must be: no wider than any window,
 // nothing that axe finds, light and dark.
 func (p *page) holds(t *testing.T, name string) {
@@ -125,10 +141,7 @@ func (p *page) holds(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	p.do(t, "load axe", chromedp.Evaluate[chromedp.Void](string(axe)+";0"))
-	for _, as := range []struct {
-		width  int64
-		scheme string
-	}{{375, "light"}, {768, "dark"}, {1440, "light"}} {
+	for _, as := range ways() {
 		at := fmt.Sprintf("%s-%s-%d-%s", p.who, name, as.width, as.scheme)
 		if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}, {Name: "prefers-color-scheme", Value: as.scheme}},
