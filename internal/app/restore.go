@@ -12,7 +12,8 @@ import (
 type NewRestore struct {
 	Site           string // name or id
 	What           restore.What
-	Database, Data id.Copy   // none of both: the best of the offer for At
+	Database, Data id.Copy   // none of both: those of Point
+	Point          id.Copy   // one of its copies, with the one of the other kind that fits it best; none: the best of the offer for At
 	At             time.Time // zero: now
 	Input          restore.Input
 	WithoutSafety  string // why it may begin though no safety copy can be had, at least 10 characters; "" for the rule

@@ -365,7 +365,7 @@ func TestLeases_NeverTwoOfOneSite(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			newStorm(t, seed).rage(120)
+			newStorm(t, seed).rage(240)
 		})
 	}
 }
@@ -398,7 +398,7 @@ func (s *storm) rage(steps int) {
 		s.step()
 		s.holds()
 	}
-	for range 60 { // and now everything goes well
+	for range 30 { // and now everything goes well
 		s.clock.Add(10 * time.Minute)
 		s.settle()
 		s.holds()
@@ -419,7 +419,7 @@ func (s *storm) site() string { return s.names[s.rng.IntN(len(s.names))] }
 // step does one thing at random; refusals are right answers.
 func (s *storm) step() {
 	ctx := s.t.Context()
-	switch s.rng.IntN(12) {
+	switch s.rng.IntN(14) {
 	case 0, 1:
 		name := s.site()
 		n := app.NewRestore{Site: name, What: restore.Whats()[s.rng.IntN(3)]}
@@ -435,7 +435,7 @@ func (s *storm) step() {
 	case 3:
 		s.agent.hello() // it died
 		s.leases = nil
-	case 4:
+	case 4, 12, 13:
 		if len(s.restores) > 0 {
 			of := s.restores[s.rng.IntN(len(s.restores))]
 			do := []func() error{

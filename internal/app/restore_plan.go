@@ -207,11 +207,15 @@ func (a *App) StartRestore(ctx context.Context, who authz.Actor, n NewRestore) (
 	return made, err
 }
 
-// bestCopies chooses the copies for a moment as the offer would.
+// bestCopies chooses the copies: the point's, or those that the offer for the
+// moment holds to be the best.
 func bestCopies(ctx context.Context, tx *store.Tx, p *restorePlan, n NewRestore) error {
 	copies, err := copiesToOffer(ctx, tx, p.Tenant, p.Site)
 	if err != nil {
 		return err
+	}
+	if !n.Point.IsZero() {
+		return pointCopies(ctx, tx, p, n, copies)
 	}
 	o := restore.MakeOffer(restore.Ask{What: n.What, At: n.At}, copies, tx.Now)
 	if len(o.Choices) == 0 {
@@ -224,5 +228,32 @@ func bestCopies(ctx context.Context, tx *store.Tx, p *restorePlan, n NewRestore)
 	if best.Data != nil {
 		p.Data = best.Data.ID
 	}
+	return nil
+}
+
+// pointCopies gives a restore the copy that was named, and its partner.
+func pointCopies(ctx context.Context, tx *store.Tx, p *restorePlan, n NewRestore, copies []restore.Copy) error {
+	c, err := tx.CopyToOffer(ctx, dbq.CopyToOfferParams{TenantID: p.Tenant, ID: n.Point})
+	if isNoRows(err) || err == nil && c.SiteID != p.Site {
+		return errs.Field("point", "%s is no copy of this site; name one of: holdfast copies list, or a time", n.Point)
+	}
+	if err != nil {
+		return err
+	}
+	given := map[backup.Kind]id.Copy{c.Kind: n.Point}
+	if !slices.Contains(n.What.Reads(), c.Kind) {
+		return errs.Field("point", "%s is a %s copy, and restoring %s does not read one; name another, or a time", n.Point, c.Kind, n.What)
+	}
+	if n.What == restore.Everything {
+		if said := unfit(c.State, c.BinnedAt != nil); said != "" {
+			return errs.Field("point", "%s %s", n.Point, said)
+		}
+		other := restore.Partner(copies, n.Point)
+		if other == nil {
+			return errs.Field("point", "there is no whole copy that goes with %s; restore the %s alone", n.Point, c.Kind)
+		}
+		given[other.Kind] = other.ID
+	}
+	p.Database, p.Data = given[backup.Database], given[backup.Data]
 	return nil
 }

@@ -83,7 +83,14 @@ var table = map[State]map[Verb]State{
 func Apply(from State, verb Verb) (State, error) {
 	to, ok := table[from][verb]
 	if !ok {
-		return from, errs.New(errs.Conflict, "A restore that is %s cannot %s.", from, verb)
+		said, known := says[verb]
+		if !known {
+			said = string(verb)
+		}
+		return from, errs.New(errs.Conflict, "A restore that is %s cannot %s.", from, said)
 	}
 	return to, nil
 }
+
+// says are the verbs of people in a sentence.
+var says = map[Verb]string{Cancel: "be cancelled", Accept: "be accepted", Undo: "be undone"}
