@@ -14,6 +14,7 @@ import (
 	"holdfast/internal/agentproto"
 	"holdfast/internal/clock"
 	"holdfast/internal/errs"
+	"holdfast/internal/inplace"
 )
 
 // Finding is one thing the doctor looked at.
@@ -50,7 +51,7 @@ func Examine(ctx context.Context, stateDir string, clk clock.Clock) []Finding {
 		out = append(out, examineRoots(cfg)...)
 		out = append(out, examineServer(ctx, cfg, clk)...)
 	}
-	out = append(out, examineDisk(stateDir))
+	out = append(out, examineDisk(stateDir), examineRestores(stateDir))
 	out = append(out,
 		examineClient(ctx, "MariaDB or MySQL client", "install mariadb-client (Debian: apt-get install mariadb-client), if this host has such sites", "mariadb-dump", "mysqldump"),
 		examineClient(ctx, "PostgreSQL client", "install postgresql-client of the server's version, if this host has such sites", "pg_dump"),
@@ -131,6 +132,27 @@ func examineDisk(stateDir string) Finding {
 		f.State, f.Remedy = StateWarn, "make room: finished results wait there until they are reported"
 	}
 	return f
+}
+
+// examineRestores names what restores have left on the host.
+func examineRestores(stateDir string) Finding {
+	all, err := Restores(stateDir)
+	if err != nil {
+		return Finding{"restores", StateWarn, errs.Sentence(err), "look at " + journalRoot(stateDir)}
+	}
+	kept := 0
+	for _, h := range all {
+		if !h.Finished {
+			return Finding{"restores", StateWarn, fmt.Sprintf("the restore %s of %s is at work, or was cut short", h.ID, h.CodeDir), "holdfast-agent restores recover " + h.ID + " (the agent does so by itself at its start)"}
+		}
+		if h.State == inplace.StateKept || h.State == inplace.StateUndone {
+			kept++
+		}
+	}
+	if kept == 0 {
+		return Finding{"restores", StateOK, "none is unsettled", ""}
+	}
+	return Finding{"restores", StateOK, fmt.Sprintf("%d keep the state before them until they are settled; they take up room: holdfast-agent restores list", kept), ""}
 }
 
 func examineClient(ctx context.Context, what, remedy string, names ...string) Finding {

@@ -60,7 +60,10 @@ func holdSite(ctx context.Context, stateDir, site, codeDir string, alone bool, w
 	if err := os.MkdirAll(filepath.Join(stateDir, "locks"), 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of locks: %w", err)
 	}
-	place, how := placeOf(codeDir), syscall.LOCK_SH
+	place, how := site, syscall.LOCK_SH
+	if codeDir != "" { // a journal of single files names none
+		place = placeOf(codeDir)
+	}
 	if open, err := unfinished(journalDir(stateDir, place)); alone || open || err != nil {
 		how = syscall.LOCK_EX
 	}
