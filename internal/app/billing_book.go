@@ -150,7 +150,7 @@ func (l *ledger) saveRows(ctx context.Context, was billing.Book) error {
 
 // saveCheckout writes what is known of a checkout now.
 func (l *ledger) saveCheckout(ctx context.Context, row dbq.Checkout) error {
-	if row.State != billing.Opened {
+	if row.State != billing.Making && row.State != billing.Opened {
 		row.Url = ""
 	}
 	_, err := l.tx.SaveCheckout(ctx, dbq.SaveCheckoutParams{
