@@ -61,7 +61,12 @@ func (w *work) toOld(ctx context.Context) error {
 }
 
 // reopenLive makes the old moodledata as open as it was.
-func (w *work) reopenLive() error { return reopen(w.j.DataRoot, w.j.Page) }
+func (w *work) reopenLive() error {
+	if w.lost() {
+		return nil
+	}
+	return reopen(w.j.DataRoot, w.j.Page)
+}
 
 // removeNew removes the new tables and trees, which are not in the site's place.
 func (w *work) removeNew(ctx context.Context) error {
@@ -235,7 +240,7 @@ func Undo(ctx context.Context, o Options) (Evidence, error) {
 // undoable tells whether both states are still where they were left.
 func (w *work) undoable() error {
 	for _, t := range w.j.Trees {
-		if _, ok := t.where(t.OldIno); !ok {
+		if _, ok := t.where(t.OldIno); !ok && t.OldIno != 0 {
 			return errs.New(errs.NotFound, "The old %s is not beside the site any more.", t.Name)
 		}
 		if at, ok := t.where(t.NewIno); w.j.State == StateKept && (!ok || at != t.Live) {
@@ -285,8 +290,10 @@ func (w *work) undo(ctx context.Context) error {
 // shutBoth shows the page in both moodledata, so that none is open while they
 // are exchanged.
 func (w *work) shutBoth() error {
-	if err := shut(w.j.DataRoot, w.j.Page); err != nil {
-		return err
+	if _, err := os.Lstat(w.j.DataRoot); err == nil || !w.lost() {
+		if err := shut(w.j.DataRoot, w.j.Page); err != nil {
+			return err
+		}
 	}
 	t := w.j.treeOf(moodle.RootData)
 	if t == nil {

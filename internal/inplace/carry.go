@@ -38,8 +38,10 @@ func (w *work) carry(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
-	if err := w.do("carry", func() error { return carryDirs(ctx, t, carried) }); err != nil {
-		return fmt.Errorf("carry over what no copy holds: %w", err)
+	if t.OldIno != 0 {
+		if err := w.do("carry", func() error { return carryDirs(ctx, t, carried) }); err != nil {
+			return fmt.Errorf("carry over what no copy holds: %w", err)
+		}
 	}
 	return w.do("heal", func() error { return w.heal(ctx) })
 }
@@ -347,8 +349,8 @@ func sumOf(root *os.Root, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // read only
-	sum := sha1.New()
+	defer f.Close()   //nolint:errcheck // read only
+	sum := sha1.New() //nolint:gosec // Moodle names its files by SHA-1
 	if _, err := io.Copy(sum, f); err != nil {
 		return "", err
 	}

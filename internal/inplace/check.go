@@ -192,6 +192,9 @@ func (c *checker) rights() {
 			return
 		}
 		fi, err := os.Lstat(t.Live)
+		if t.OldIno == 0 {
+			continue
+		}
 		if c.failed("rights", err) {
 			return
 		}
@@ -200,7 +203,9 @@ func (c *checker) rights() {
 			return
 		}
 	}
-	if fi, err := os.Stat(c.in.DataRoot); err != nil || !fi.IsDir() {
+	if fi, err := os.Stat(c.in.DataRoot); c.lost() {
+		c.add("rights", Warn, "moodledata, %s, is not there; it is made anew from the copy.", c.in.DataRoot)
+	} else if err != nil || !fi.IsDir() {
 		c.add("rights", Fail, "moodledata, %s, is not there or may not be entered; the site cannot be closed for the restore.", c.in.DataRoot)
 		return
 	}

@@ -92,9 +92,8 @@ type fixture struct {
 // the user and group that own the miniatures, as a web server's would.
 const webUID, webGID = 33, 33
 
-func freshDB(t *testing.T, s situation) moodle.Database {
+func freshDB(t *testing.T, srv *sitedb.Server, s situation) moodle.Database {
 	t.Helper()
-	srv := server(t, s.typ)
 	name := fmt.Sprintf("site%d", serial.Add(1))
 	c, err := srv.CreateDatabase(t.Context(), name, "u_"+name, "ge'heim\\"+name)
 	ok(t, err)
@@ -107,8 +106,13 @@ func freshDB(t *testing.T, s situation) moodle.Database {
 // build makes a site, takes a copy of it, and lets the site go on.
 func build(t *testing.T, s situation, change func(*minimoodle.Spec)) *fixture {
 	t.Helper()
+	return buildOn(t, server(t, s.typ), s, change)
+}
+
+func buildOn(t *testing.T, srv *sitedb.Server, s situation, change func(*minimoodle.Spec)) *fixture {
+	t.Helper()
 	dir := tempDir(t)
-	spec := minimoodle.Spec{Dir: filepath.Join(dir, "www"), DB: freshDB(t, s), CodeFiles: 60, Files: 15, FileBytes: 600, Users: 5, Courses: 3, UID: webUID, GID: webGID, Seed: serial.Add(1)}
+	spec := minimoodle.Spec{Dir: filepath.Join(dir, "www"), DB: freshDB(t, srv, s), CodeFiles: 60, Files: 15, FileBytes: 600, Users: 5, Courses: 3, UID: webUID, GID: webGID, Seed: serial.Add(1)}
 	if s.rights && s.typ == "pgsql" {
 		spec.Prefix = minimoodle.NoPrefix // no tables of others beside it
 	}
@@ -203,7 +207,7 @@ func (f *fixture) goOn(t *testing.T) {
 	ok(t, f.live.Exec(t.Context(), "DROP TABLE {context_temp}"))
 	ok(t, f.live.Delete(t.Context(), f.site.Contents[0].Hash))
 	ok(t, os.WriteFile(filepath.Join(f.site.CodeDir, "index.php"), []byte("<?php // hacked\nrequire('config.php');"), 0o644))
-	ok(t, os.Remove(filepath.Join(f.site.CodeDir, "lib", "dangling")))
+	ok(t, os.Remove(filepath.Join(f.site.WebRoot(), "lib", "dangling")))
 	ok(t, os.MkdirAll(filepath.Join(f.site.CodeDir, "local", "evil"), 0o755))
 	ok(t, os.WriteFile(filepath.Join(f.site.CodeDir, "local", "evil", "x.php"), []byte("<?php"), 0o644))
 	ok(t, os.WriteFile(filepath.Join(f.site.DataRoot, "lang", "de", "moodle.php"), []byte("<?php // changed"), 0o666))

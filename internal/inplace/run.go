@@ -141,7 +141,7 @@ func (w *work) buildAll(ctx context.Context) error {
 		}
 		doneFiles, doneBytes = doneFiles+files, doneBytes+bytes
 		ref := map[string]string{moodle.RootCode: "lib/setup.php", moodle.RootData: "filedir"}[t.Name]
-		if err := w.do("dress "+t.Name, func() error { return t.dress(ref) }); err != nil {
+		if err := w.do("dress "+t.Name, func() error { return t.dress(ref, filepath.Join(w.in.CodeDir, "config.php")) }); err != nil {
 			return err
 		}
 	}
@@ -184,9 +184,13 @@ func (w *work) fitsCode() error {
 // closeSite shows the maintenance page, in the old moodledata and in the new
 // one, and waits until nothing of the site is at work any more.
 func (w *work) closeSite(ctx context.Context) error {
-	p, err := readPage(w.j.DataRoot)
-	if err != nil {
-		return err
+	lost := w.lost()
+	p := &page{UID: w.in.OwnerUID, GID: w.in.OwnerGID, Mode: 0o644}
+	if !lost {
+		var err error
+		if p, err = readPage(w.j.DataRoot); err != nil {
+			return err
+		}
 	}
 	w.j.Page = p
 	if err := w.do("note page", w.j.save); err != nil {
@@ -195,8 +199,10 @@ func (w *work) closeSite(ctx context.Context) error {
 	if p.Was {
 		w.warn("The site showed its maintenance page already when the restore began.")
 	}
-	if err := w.do("close", func() error { return shut(w.j.DataRoot, p) }); err != nil {
-		return err
+	if !lost {
+		if err := w.do("close", func() error { return shut(w.j.DataRoot, p) }); err != nil {
+			return err
+		}
 	}
 	w.closedAt = w.Clock.Now()
 	if t := w.j.treeOf(moodle.RootData); t != nil {
@@ -208,6 +214,13 @@ func (w *work) closeSite(ctx context.Context) error {
 		return nil
 	}
 	return quiet(ctx, w.conn, w.Grace)
+}
+
+// lost tells whether the site's moodledata was not there when the restore
+// began: then the site is closed anyway.
+func (w *work) lost() bool {
+	t := w.j.treeOf(moodle.RootData)
+	return t != nil && t.OldIno == 0
 }
 
 // switchAll puts the new in the place of the old, behind the page.

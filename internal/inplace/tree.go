@@ -16,8 +16,8 @@ import (
 type tree struct {
 	Name   string `json:"name"` // the root's
 	Live   string `json:"live"`
-	Beside string `json:"beside"` // the new one before the switch, the old one after it
-	OldIno uint64 `json:"old_ino"`
+	Beside string `json:"beside"`  // the new one before the switch, the old one after it
+	OldIno uint64 `json:"old_ino"` // 0 where there was none: the folder was lost
 	NewIno uint64 `json:"new_ino"` // 0 until the new one was made
 }
 
@@ -50,6 +50,14 @@ func (t *tree) put(want uint64) error {
 	}
 	if live != 0 && live != t.OldIno && live != t.NewIno {
 		return errs.New(errs.Conflict, "%s was replaced by something else meanwhile; it is left as it is. What belongs there lies in %s.", t.Live, filepath.Dir(t.Beside))
+	}
+	if want == 0 { // there was none before
+		if live == t.NewIno && live != 0 {
+			if err := os.Rename(t.Live, t.Beside); err != nil {
+				return err
+			}
+		}
+		return t.tidy()
 	}
 	if live != want {
 		from, free := t.Beside, t.spare()
@@ -116,6 +124,9 @@ func (t *tree) where(ino uint64) (string, bool) {
 
 // remove deletes what lies beside, if it is the one that is meant.
 func (t *tree) remove(ino uint64) error {
+	if ino == 0 && t.NewIno != 0 {
+		return nil // there was no old one
+	}
 	if t.NewIno == 0 {
 		ino = 0 // it was begun, and its number not yet noted
 	}
@@ -157,11 +168,21 @@ func makeHolder(dir string) error {
 	return syncDir(filepath.Dir(dir))
 }
 
-// dress gives a new tree's top the old one's owner, mode and, where the copy
+// lostMode is Moodle's own mode of a moodledata, for one that was lost.
+const lostMode = os.ModeSetgid | os.FileMode(0o777)
+
+// dress gives a new tree's top the old one's owner and mode (config.php's
+// owner, where the old one is lost) and, where the copy
 // was taken under another number of the same user, all of it its owner; and
 // takes the set-user-id bits, which nothing of Moodle needs, from its files.
-func (t *tree) dress(ref string) error {
+func (t *tree) dress(ref, config string) error {
 	old, err := os.Lstat(t.Live)
+	mode := lostMode
+	if t.OldIno == 0 {
+		old, err = os.Lstat(config)
+	} else if err == nil {
+		mode = old.Mode()
+	}
 	if err != nil {
 		return err
 	}
@@ -184,7 +205,7 @@ func (t *tree) dress(ref string) error {
 			return err
 		}
 	}
-	return os.Chmod(t.Beside, old.Mode())
+	return os.Chmod(t.Beside, mode)
 }
 
 // owner is a user and a group.

@@ -90,6 +90,10 @@ func (w *work) trees() ([]*tree, error) {
 		return nil, nil
 	}
 	plan, err := w.in.Plan("")
+	if gone, _ := inode(w.in.DataRoot); gone == 0 && w.Parts.Data {
+		// moodledata itself is lost, which is what a restore is for.
+		plan, err = moodle.Plan{Roots: []moodle.PlanRoot{{Name: moodle.RootCode, Path: w.in.CodeDir}, {Name: moodle.RootData, Path: w.in.DataRoot}}}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("planning the restore: %w", err)
 	}
@@ -99,6 +103,11 @@ func (w *work) trees() ([]*tree, error) {
 			continue
 		}
 		real, err := w.Allow("The site's "+r.Name+" folder", r.Path)
+		if errs.Is(err, errs.NotFound) {
+			if real, err = w.Allow("The folder of the site's "+r.Name, filepath.Dir(r.Path)); err == nil {
+				real = filepath.Join(real, filepath.Base(r.Path))
+			}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -207,7 +207,7 @@ func (x *exchange) dropPostgres(ctx context.Context, what string) error {
 // dropSchema drops a schema with all in it, a part at a time where the
 // server's table of locks is too small for all at once.
 func (x *exchange) dropSchema(ctx context.Context, name string) error {
-	drop := "DROP SCHEMA IF EXISTS " + x.c.Flavour.quote(name) + " CASCADE"
+	drop := "DROP SCHEMA IF EXISTS " + x.c.Flavour.quote(name) + " CASCADE" //nolint:gosec // the name is quoted
 	_, err := x.db.ExecContext(ctx, drop)
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || pg.Code != "53200" {

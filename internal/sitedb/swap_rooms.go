@@ -56,9 +56,9 @@ func (x *exchange) look(ctx context.Context) (rooms, error) {
 // names lists the tables of another database of MySQL, or of another schema
 // of PostgreSQL. One that is not there has none.
 func (x *exchange) names(ctx context.Context, schema string, into map[string]bool) error {
-	query := "SELECT table_name FROM information_schema.tables WHERE table_schema = " + x.mark()
+	query := "SELECT table_name FROM information_schema.tables WHERE table_schema = ?"
 	if x.c.Flavour == PostgreSQL {
-		query = "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r','p') AND n.nspname = " + x.mark()
+		query = "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r','p') AND n.nspname = $1"
 	}
 	rows, err := x.db.QueryContext(ctx, query, schema)
 	if err != nil {
@@ -73,13 +73,6 @@ func (x *exchange) names(ctx context.Context, schema string, into map[string]boo
 		into[name] = true
 	}
 	return rows.Err()
-}
-
-func (x *exchange) mark() string {
-	if x.c.Flavour == PostgreSQL {
-		return "$1"
-	}
-	return "?"
 }
 
 // asideNames finds the own names of tables that lie aside under others.
