@@ -94,6 +94,7 @@ type SitesProps struct {
 	Hidden   []ui.Choice // what else is in force: Label is the name
 	Narrowed bool        // a search is in force
 	Rows     []SiteRow   // worst first
+	MayBring bool        // something may be brought back
 	Pager    ui.Pager
 }
 
@@ -113,6 +114,9 @@ type SiteProps struct {
 	About      string // "Moodle 4.5.6+ · times of Europe/Berlin"
 	Crumbs     []ui.Crumb
 	StreamPath string // empty for a page that does not update itself
+
+	BringHref   string // bring something back; empty for who may not
+	TicketsHref string // what was asked about it
 
 	State     ui.State
 	Sentence  []ui.Phrase

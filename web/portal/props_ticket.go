@@ -95,6 +95,7 @@ type AcceptForm struct {
 	Undo                          bool   // as it was before may be brought back
 	Reason, Problem               string
 	Open                          bool
+	Accepted                      bool // it was said that all is well; it may still be opened again
 	May                           bool
 }
 
@@ -174,6 +175,7 @@ type TicketsProps struct {
 	MayAsk   bool
 	State    ui.State
 	Sentence []ui.Phrase
+	Orgs     []ui.Choice // for who belongs to several
 	Choices  []ui.Choice
 	Search   bool
 	Query    string
@@ -225,4 +227,12 @@ type ReceiptRow struct {
 	Word       string // "paid"
 	Refund     string // "USD 100.00 back on 22 Nov"
 	Links      []ui.Choice
+}
+
+// LeaveProps are those of Leave.
+type LeaveProps struct {
+	Page
+	Test string
+	Href string // the page of payment
+	Back string // the ticket
 }

@@ -59,7 +59,7 @@ func samples() []sample {
 
 func sitesFull() SitesProps {
 	return SitesProps{
-		Page: frame(Sites), State: ui.Late,
+		Page: frame(Sites), State: ui.Late, MayBring: true,
 		Sentence: ui.Say(ui.Strong("1 site is"), ui.Text(" not as it should be. Our staff see it too; you need not do anything. What was copied before is safe.")),
 		Choices:  []ui.Choice{{Label: "All", Href: Path, Selected: true}, {Label: "Riverside Academy", Href: Path + "?tenant=riverside"}, {Label: "Hillcrest", Href: Path + "?tenant=hillcrest"}},
 		Rows: []SiteRow{
@@ -111,7 +111,7 @@ func pastOf() *ruler.Props {
 func siteFull() SiteProps {
 	p := SiteProps{
 		Page: frame(Sites), Name: "learn.riverside.example", About: "Times by the clock of Europe/Berlin.", Crumbs: []ui.Crumb{{Label: "My sites", Href: Path}}, StreamPath: SitesPath + "1/stream",
-		State:    ui.Good,
+		State: ui.Good, BringHref: RequestPath + "?site=1", TicketsHref: TicketsPath + "?q=learn",
 		Sentence: ui.Say(ui.Text("If the server died now, your site would lose at most "), ui.Strong("2 h 10 min of files"), ui.Text(" and "), ui.Strong("9 h of grades"), ui.Text(". How long it takes to come back was not measured yet.")),
 		Keep:     keepSample(),
 		Protected: []ProtectedRow{

@@ -22,6 +22,7 @@ func ticketSamples() []sample {
 		{"question", Question(questionSample())},
 		{"question-wrong", Question(questionWrong())},
 		{"question-viewer", Question(QuestionProps{Page: frame(Tickets), Off: "Your role may look, but not ask. An administrator of your organisation can change that."})},
+		{"leave", Leave(LeaveProps{Page: frame(Tickets), Test: "No real money moves here.", Href: "https://pay.example/c/1", Back: TicketsPath + "/1042"})},
 		{"receipts", Receipts(receiptsFull())},
 		{"receipts-empty", Receipts(ReceiptsProps{Page: frame(Money), Empty: "Nothing was paid yet. A receipt appears here as soon as a fee is paid."})},
 	}
@@ -100,8 +101,10 @@ func ticketRunning() TicketProps {
 		Title: "What we do now", Safe: "A copy of how it was before is kept. If anything fails, it comes back by itself.",
 		Progress: &ui.Progress{Label: "Loading the database", Percent: 63, Known: true, Words: "312 of 494 tables", Rate: "41 MB/s", Left: "about 2 min left"},
 		Done: []DoneStep{
-			{State: ui.Good, Name: "Safety copy", Text: "kept 16:20, 41.2 GB"}, {State: ui.Good, Name: "Maintenance page", Text: "shown since 16:31"},
-			{State: ui.Running, Name: "Loading the database", Text: "since 16:33"}, {State: ui.Waiting, Name: "Checking", Text: ""},
+			{State: ui.Good, Name: "Safety copy", Text: "kept 16:20, 41.2 GB"},
+			{State: ui.Good, Name: "Maintenance page", Text: "shown since 16:31"},
+			{State: ui.Running, Name: "Loading the database", Text: "since 16:33"},
+			{State: ui.Waiting, Name: "Checking", Text: ""},
 		},
 	}
 	p.Withdraw, p.Access = nil, nil
@@ -159,7 +162,8 @@ func ticketHostile() TicketProps {
 	p.Live.Next = longName + " " + rtlName
 	p.Live.Thread = []Entry{
 		{ID: "h1", Side: "mine", Who: hostile, At: at("Sat"), Text: strings.Repeat(hostile+"\n", 3) + longName, Files: []File{{Href: TicketsPath + "/1/attachments/1", Name: longName + hostile, Note: "212 kB"}, {Name: rtlName + ".png", Note: "is being scanned"}}},
-		{ID: "h2", Side: "theirs", Who: rtlName, At: at("Sun"), Text: rtlName}, {ID: "h3", Side: "event", Text: longName + hostile, At: at("Mon"), State: ui.Failed},
+		{ID: "h2", Side: "theirs", Who: rtlName, At: at("Sun"), Text: rtlName},
+		{ID: "h3", Side: "event", Text: longName + hostile, At: at("Mon"), State: ui.Failed},
 	}
 	p.Live.Confirm = &ConfirmForm{Action: TicketsPath, Name: longName, Typed: hostile, Problem: "This is not the site’s name; type " + longName + ".", May: true, Text: longName}
 	p.Live.Evidence.Rows[0].Text = longName
