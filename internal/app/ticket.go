@@ -4,13 +4,10 @@ import (
 	"io"
 	"time"
 
-	"holdfast/internal/errs"
 	"holdfast/internal/id"
 	"holdfast/internal/store/dbq"
 	"holdfast/internal/ticket"
 )
-
-var errTicketNotYet = errs.New(errs.Unsupported, "Tickets are not built yet.")
 
 // TicketSeen is a ticket in the version that somebody saw. What would change a
 // ticket that has moved on since is refused as errs.Conflict.
@@ -30,14 +27,13 @@ type Upload struct {
 type Said struct {
 	Body  string // plain text, 1 to 20,000 characters
 	Files []Upload
-	// Keep is staff's: the ticket stays where it is. An answer of a customer's
-	// always leads a ticket that waits for information back.
-	Canned id.Reply // staff's: the canned reply that it came from, for the log
+	// Canned is the canned reply that the words came from, for the log; staff's.
+	Canned id.Reply
 }
 
 // TicketMessage is one message, with names.
 type TicketMessage struct {
-	dbq.TicketMessage
+	dbq.TicketMessagesRow
 	By    string // "" where whoever reads may not know: the staff, the system
 	Files []dbq.TicketAttachment
 }
@@ -92,6 +88,7 @@ type TicketAccess struct {
 type TicketMay struct {
 	Reply, Note, Assign, Prioritise, Ask, Decline, Withdraw, Confirm, Approve, Retry bool
 	Accept, Reopen, Undo, Close, Merge, Watch, GrantAccess, Finish, Pay              bool
+	Change, GiveUp                                                                   bool
 }
 
 // TicketView is everything of one ticket that whoever looks may see.

@@ -13,7 +13,9 @@ import (
 
 // Limiter counts tries by key in windows of time. Take counts one, and tells
 // how long to wait where there were too many.
-type Limiter interface{ Take(key string) time.Duration }
+type Limiter interface {
+	Take(key string) time.Duration
+}
 
 // TicketLimits are the limits of one address, in this process. Nil is none.
 type TicketLimits struct{ Open, Reply, Attach Limiter }

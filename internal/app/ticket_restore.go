@@ -128,7 +128,9 @@ func (w *work) restoreFailed(ctx context.Context, r dbq.Restore, verb restore.Ve
 func evidenceFacts(r dbq.Restore, req ticket.Request) [][2]string {
 	e := evidenceOf(r)
 	var out [][2]string
-	add := func(label, format string, args ...any) { out = append(out, [2]string{label, fmt.Sprintf(format, args...)}) }
+	add := func(label, format string, args ...any) {
+		out = append(out, [2]string{label, fmt.Sprintf(format, args...)})
+	}
 	if at := req.Point.DatabaseAt; !at.IsZero() && (req.What == ticket.Everything || req.What == ticket.Database) {
 		add("Database from", "%s", dateIn(at, req.Zone))
 	}

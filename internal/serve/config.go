@@ -28,6 +28,7 @@ type Config struct {
 	TLSCert       string // PEM; "" for a certificate of our own, pinned by the agents
 	TLSKey        string
 	VaultDir      string // of the default destination
+	Attachments   string // folder of what is attached to tickets
 	SecureCookies bool   // pages are reached by HTTPS
 	Gallery       bool   // serve every component in every state, for those who build pages
 	People        PeopleConfig
@@ -53,6 +54,7 @@ var Settings = []struct {
 	{"tls-cert", "HOLDFAST_TLS_CERT", "", "PEM certificate of the agents' door; empty makes one that agents pin"},
 	{"tls-key", "HOLDFAST_TLS_KEY", "", "PEM key of that certificate"},
 	{"vault-dir", "HOLDFAST_VAULT_DIR", "", "folder of the default destination (default: vault in the state folder)"},
+	{"attachments", "HOLDFAST_ATTACHMENTS", "", "folder of the files that people attach to tickets, shared by all processes (default: attachments in the state folder)"},
 	{"secure-cookies", "HOLDFAST_SECURE_COOKIES", "false", "true when the pages are reached by HTTPS"},
 	{"name", "HOLDFAST_NAME", "Holdfast", "what this installation calls itself, in mails and in authenticator apps"},
 	{"hoster-name", "HOLDFAST_HOSTER_NAME", someHoster, "whose pages customers see, and where everybody signs in"},
@@ -91,7 +93,7 @@ func FromSettings(get func(flag string) string) (Config, error) {
 	c := Config{
 		StateDir: get("state-dir"), DatabaseURL: get("database-url"), MigrateURL: get("migrate-url"), MasterKeyFile: get("master-key-file"),
 		Listen: get("listen"), AgentListen: get("agent-listen"), AgentURL: get("agent-url"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
-		VaultDir: get("vault-dir"), LogLevel: get("log-level"), People: peopleSettings(get),
+		VaultDir: get("vault-dir"), Attachments: get("attachments"), LogLevel: get("log-level"), People: peopleSettings(get),
 		Hoster: HosterConfig{Name: get("hoster-name"), LogoFile: get("hoster-logo")},
 	}
 	var wrong []error
@@ -135,6 +137,12 @@ func (c *Config) Check() error {
 	c.StateDir = abs
 	if c.VaultDir == "" {
 		c.VaultDir = filepath.Join(c.StateDir, "vault")
+	}
+	if c.Attachments == "" {
+		c.Attachments = filepath.Join(c.StateDir, "attachments")
+	}
+	if c.Attachments, err = filepath.Abs(c.Attachments); err != nil {
+		return errs.Wrap(errs.Invalid, err, "HOLDFAST_ATTACHMENTS: is not a folder")
 	}
 	if c.VaultDir, err = filepath.Abs(c.VaultDir); err != nil {
 		return errs.Wrap(errs.Invalid, err, "HOLDFAST_VAULT_DIR: is not a folder")

@@ -83,7 +83,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if err := c.People.use(s.App, c.Hoster.Name, c.Logger); err != nil {
 		return nil, errors.Join(err, webL.Close(), agentL.Close(), s.DB.Close(context.WithoutCancel(ctx)))
 	}
-	if err := c.Billing.use(s.App, c.Logger); err != nil {
+	if err := errors.Join(c.Billing.use(s.App, c.Logger), useTickets(c, s.App)); err != nil {
 		return nil, errors.Join(err, webL.Close(), agentL.Close(), s.DB.Close(context.WithoutCancel(ctx)))
 	}
 	if err := s.begin(ctx, c, tlsConfig, webL, agentL); err != nil {

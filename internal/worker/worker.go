@@ -141,12 +141,13 @@ func Start(ctx context.Context, url string, a *app.App, log *slog.Logger) (*Pool
 	river.AddWorker(workers, sweep{app: a})
 	river.AddWorker(workers, sendMail{app: a})
 	addBilling(workers, a)
+	addTickets(workers, a)
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema: store.RiverSchema, Logger: log, Workers: workers, JobTimeout: JobTimeout, RescueStuckJobsAfter: RescueAfter,
 		Queues: map[string]river.QueueConfig{
 			job.QueueDispatch: {MaxWorkers: 50}, job.QueueHosts: {MaxWorkers: hostWorkers}, job.QueuePlan: {MaxWorkers: 1}, job.QueueUpkeep: {MaxWorkers: 10}, job.QueueMail: {MaxWorkers: 4}, job.QueueBilling: {MaxWorkers: billingWorkers},
 		},
-		PeriodicJobs: []*river.PeriodicJob{every(PlanEvery, job.Plan{}), every(30*time.Second, job.Sweep{}), every(30*time.Second, job.Retain{}), every(ReconcileEvery, job.ReconcileBilling{})},
+		PeriodicJobs: append(ofTickets(), every(PlanEvery, job.Plan{}), every(30*time.Second, job.Sweep{}), every(30*time.Second, job.Retain{}), every(ReconcileEvery, job.ReconcileBilling{})),
 	})
 	if err != nil {
 		pool.Close()

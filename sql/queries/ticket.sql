@@ -211,6 +211,7 @@ FROM account a WHERE a.staff_role IN ('owner', 'operator', 'support') AND a.disa
 -- What the runbook may have to do something for, and nobody touched for a while.
 -- name: TicketsToMove :many
 SELECT tenant_id, id FROM ticket WHERE kind = 'restore' AND (state IN ('submitted', 'awaiting_payment', 'queued', 'approved') OR refund_why <> '' OR undo_asked OR stands <> '')
+  AND (state NOT IN ('awaiting_payment', 'queued') OR refund_why <> '' OR updated_at > sqlc.arg(before)::timestamptz - interval '1 hour') -- what waits for people is told of by them
   AND updated_at < sqlc.arg(before)::timestamptz AND id > sqlc.arg(after)::uuid ORDER BY id LIMIT sqlc.arg(most);
 
 -- name: TicketsToRemind :many

@@ -1712,6 +1712,7 @@ func (q *Queries) TicketsOpenedSince(ctx context.Context, arg TicketsOpenedSince
 
 const ticketsToMove = `-- name: TicketsToMove :many
 SELECT tenant_id, id FROM ticket WHERE kind = 'restore' AND (state IN ('submitted', 'awaiting_payment', 'queued', 'approved') OR refund_why <> '' OR undo_asked OR stands <> '')
+  AND (state NOT IN ('awaiting_payment', 'queued') OR refund_why <> '' OR updated_at > $1::timestamptz - interval '1 hour') -- what waits for people is told of by them
   AND updated_at < $1::timestamptz AND id > $2::uuid ORDER BY id LIMIT $3
 `
 
