@@ -145,3 +145,9 @@ func (d *Door) customerFrame(p app.Person, section dash.Section) dash.Page {
 	f.Nav = portal.Nav(at, places(p))
 	return f
 }
+
+// Upload reads a form with files, in a route of Uploads; done is called once
+// the files are read.
+func (i Inside) Upload(r *http.Request, field string) (files []app.Upload, done func(), err error) {
+	return readUpload(r, field)
+}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/a-h/templ"
@@ -121,8 +122,20 @@ func (d *Door) routes() chi.Router {
 		r.Get(dash.AuditFilePath, d.signed(d.auditFile))
 		r.Get("/runs/{id:[0-9a-f-]{36}}/stream", d.stream(d.runLive))
 		r.Get("/sites/{id:[0-9a-f-]{36}}/stream", d.stream(d.siteLive))
+		r.Get(dash.TicketsStreamPath, d.stream(d.ticketsLive))
+		r.Get(ticketPattern+"/stream", d.stream(d.ticketLive))
 		if d.customers != nil {
 			d.customers.Streams(r)
+		}
+	})
+	r.Group(func(r chi.Router) { // forms that bring files
+		r.Use(mw.Timeout(uploadTimeout))
+		files := slices.Clone(inside)
+		files[1] = mw.Body(maxUpload)
+		r.Use(files...)
+		d.ticketUploads(r)
+		if u, ok := d.customers.(uploader); ok {
+			u.Uploads(r)
 		}
 	})
 	r.Group(func(r chi.Router) {
@@ -167,6 +180,8 @@ func (d *Door) pages(r chi.Router) {
 	r.Get(dash.AuditPath, d.signed(d.audit))
 	d.queuePages(r)
 	d.settingsPages(r)
+	d.ticketPages(r)
+	d.moneyPages(r)
 }
 
 // health answers 200 when the database does, for those who watch the process.
