@@ -3,6 +3,8 @@ package mail_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +107,32 @@ func TestOpen_NamesTheWrongSetting(t *testing.T) {
 		_, err := mail.Open(c.url, c.from, clock.System{})
 		if !errs.Is(err, errs.Invalid) || !strings.HasPrefix(errs.Sentence(err), c.want) || strings.Contains(err.Error(), "secret-word") {
 			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+func TestSend_IntoAFolderKeepsEachLetterOnce(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "mail")
+	s := open(t, "file://"+dir)
+	l := letter()
+	l.HTML, l.ReplyTo, l.Thread = "<p>Öffnen</p>", "reply+1@replies.hoster.example", "ticket-1"
+	for range 2 {
+		if err := s.Send(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 1 || files[0].Name() != l.ID+".eml" {
+		t.Fatalf("%v %v", files, err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, files[0].Name()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"text/plain", "text/html", "Reply-To: <reply+1@replies.hoster.example>", "References: <ticket-1@hoster.example>", "To: <anna@school.example>"} {
+		if !strings.Contains(string(raw), want) {
+			t.Errorf("no %q in:\n%s", want, raw)
 		}
 	}
 }

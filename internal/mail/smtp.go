@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/mail"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,16 +32,21 @@ type Server struct {
 	from   *mail.Address
 	domain string // of our Message-IDs
 	ssl    bool
+	dir    string // letters are put there as files and sent nowhere; "" sends
 	clock  clock.Clock
 }
 
 // Open reads the settings of an SMTP server: its address as smtp://host:587
 // (STARTTLS), smtps://host:465 (TLS at once), with user:password@ where the
-// server wants it, and who the mails are from. Nothing is dialled. STARTTLS is
+// server wants it, and who the mails are from; file:///folder puts each letter
+// there as a file, for the demo. Nothing is dialled. STARTTLS is
 // insisted on except to this very machine. Errors name the setting and hold no
 // password.
 func Open(address, from string, c clock.Clock) (*Server, error) {
 	u, err := url.Parse(address)
+	if err == nil && u.Scheme == "file" && filepath.IsAbs(u.Path) && u.Host == "" {
+		return inFolder(u.Path, from, c)
+	}
 	if err != nil || u.Hostname() == "" || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Path != "" && u.Path != "/" || u.RawQuery != "" {
 		return nil, errs.Field("HOLDFAST_SMTP_URL", "must look like smtp://user:password@mail.hoster.example:587 or smtps://…:465")
 	}
@@ -74,6 +81,38 @@ func Open(address, from string, c clock.Clock) (*Server, error) {
 	return s, nil
 }
 
+// inFolder is a server that puts letters into a folder, for nobody but the one
+// who runs it.
+func inFolder(dir, from string, c clock.Clock) (*Server, error) {
+	sender, err := mail.ParseAddress(from)
+	if err != nil {
+		return nil, errs.Field("HOLDFAST_MAIL_FROM", "must be a mail address, like Bright Hosting <backup@hoster.example>")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, errs.Wrap(errs.Invalid, err, "HOLDFAST_SMTP_URL: cannot make the folder %s", dir)
+	}
+	s := &Server{from: sender, dir: dir, clock: c}
+	_, s.domain, _ = strings.Cut(sender.Address, "@")
+	return s, nil
+}
+
+// keep writes a letter whole or not at all; sent again, it is the same file.
+func (s *Server) keep(letter *gomail.Msg, id string) error {
+	f, err := os.CreateTemp(s.dir, ".letter-*")
+	if err != nil {
+		return errs.Wrap(errs.Unavailable, err, "the folder of mails cannot be written")
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // gone once it has its name
+	_, err = letter.WriteTo(f)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), filepath.Join(s.dir, filepath.Base(id)+".eml"))
+	}
+	if err != nil {
+		return errs.Wrap(errs.Unavailable, err, "the folder of mails cannot be written")
+	}
+	return nil
+}
+
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
@@ -91,6 +130,9 @@ func (s *Server) Send(ctx context.Context, m Message) error {
 	letter, err := s.letter(m)
 	if err != nil {
 		return errs.Wrap(errs.Invalid, err, "the letter cannot be written")
+	}
+	if s.dir != "" {
+		return s.keep(letter, m.ID)
 	}
 	line := &line{}
 	// What hangs, at any word, ends with the context.
