@@ -240,6 +240,9 @@ func Undo(ctx context.Context, o Options) (Evidence, error) {
 // undoable tells whether both states are still where they were left.
 func (w *work) undoable() error {
 	for _, t := range w.j.Trees {
+		if t.Inside {
+			continue // the entries are looked at one by one
+		}
 		if _, ok := t.where(t.OldIno); !ok && t.OldIno != 0 {
 			return errs.New(errs.NotFound, "The old %s is not beside the site any more.", t.Name)
 		}
@@ -296,7 +299,7 @@ func (w *work) shutBoth() error {
 		}
 	}
 	t := w.j.treeOf(moodle.RootData)
-	if t == nil {
+	if t == nil || t.Inside {
 		return nil
 	}
 	for _, p := range []string{t.Beside, t.spare()} {

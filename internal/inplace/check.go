@@ -112,12 +112,11 @@ func (c *checker) places() {
 	}
 	mounts := mountPoints()
 	for _, t := range c.j.Trees {
-		if isMount(t.Live) || slices.Contains(mounts, t.Live) {
-			c.add("places", Fail, "%s is a mount point, which cannot be exchanged for another folder. Bring the files back to a side folder, or let config.php name a folder inside the mount.", t.Live)
-			return
+		if t.Inside {
+			c.add("places", Warn, "%s is a mount point, so not it but what is in it is exchanged; what is kept lies in %s until it is accepted.", t.Live, filepath.Dir(t.Beside))
 		}
 		for _, m := range mounts {
-			if within(m, t.Live) {
+			if m != t.Live && within(m, t.Live) {
 				c.add("places", Fail, "%s, inside %s, is a mount of its own and would be left behind. Let config.php name it directly, or unmount it first.", m, t.Live)
 				return
 			}
@@ -127,7 +126,7 @@ func (c *checker) places() {
 			return
 		}
 	}
-	c.add("places", Pass, "Every folder that is to be exchanged is a plain one.")
+	c.add("places", Pass, "The site's folders can be exchanged.")
 }
 
 // within tells whether path is dir or lies in it.

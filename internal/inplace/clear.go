@@ -24,9 +24,13 @@ type clearing struct {
 	Path  string `json:"path"`
 	Aside string `json:"aside"`
 	Had   bool   `json:"had"`
-	Again bool   `json:"again"` // it must be there, empty: config.php names it
-	Done  bool   `json:"done"`  // Had is known, and it may lie aside
+	Again bool   `json:"again"`           // it must be there, empty: config.php names it
+	Empty string `json:"empty,omitempty"` // a mount, or where a link leads, is emptied and not laid aside
+	Done  bool   `json:"done"`            // Had is known, and it may lie aside
 }
+
+// shared are folders that are never emptied, whatever config.php says.
+var shared = []string{"/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/var/cache", "/var/lib", "/home", "/var/www", "/srv", "/mnt"}
 
 // planClears says which folders are laid aside: none of a moodledata that is
 // exchanged whole, for no copy holds them.
@@ -40,10 +44,10 @@ func (w *work) planClears() {
 	for _, key := range []string{"cachedir", "localcachedir", "tempdir"} {
 		path := w.in.Moved[key]
 		known := slices.ContainsFunc(w.j.Clears, func(c *clearing) bool { return c.Path == path })
-		if path == "" || known || path == "/" || slices.Contains([]string{"/tmp", "/var/tmp", "/dev/shm", "/run"}, path) {
+		if path == "" || known || slices.Contains(shared, path) {
 			continue
 		}
-		if real, err := w.Allow("The site's "+key+" folder", path); err != nil || real != path || isMount(path) {
+		if real, err := w.Allow("The site's "+key+" folder", path); err != nil || real != path {
 			w.warn("%s, where config.php puts %s, is not emptied by us; Moodle's own purge must do.", path, key)
 			continue
 		}
@@ -63,7 +67,16 @@ func (w *work) clearAll(_ context.Context) error {
 
 func (w *work) clearOne(c *clearing) error {
 	fi, err := os.Lstat(c.Path)
-	c.Had, c.Done = err == nil && fi.IsDir(), true
+	if errors.Is(err, fs.ErrNotExist) {
+		fi, err = nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	if fi != nil && (!fi.IsDir() || isMount(c.Path)) {
+		return w.emptyFor(c)
+	}
+	c.Had, c.Done = fi != nil, true
 	if err := w.j.save(); err != nil || !c.Had {
 		return err
 	}
@@ -77,6 +90,42 @@ func (w *work) clearOne(c *clearing) error {
 		return mkdirLike(c.Path, fi)
 	}
 	return syncDir(filepath.Dir(c.Path))
+}
+
+// emptyFor empties a mount, or the folder that a link leads to, if we may.
+func (w *work) emptyFor(c *clearing) error {
+	real, err := filepath.EvalSymlinks(c.Path)
+	if err == nil {
+		real, err = w.Allow("The site's folder", real)
+	}
+	if fi, e := os.Stat(real); err != nil || e != nil || !fi.IsDir() || slices.Contains(shared, real) {
+		w.warn("%s is not emptied by us; Moodle's own purge must do.", c.Path)
+		return nil
+	}
+	c.Empty, c.Done = real, true
+	if err := w.j.save(); err != nil {
+		return err
+	}
+	return emptyOut(real)
+}
+
+// emptyOut removes what is in a folder, and follows no link in it.
+func emptyOut(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // errors came before
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if err := root.RemoveAll(n.Name()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func mkdirLike(path string, fi fs.FileInfo) error {
@@ -96,6 +145,9 @@ func mkdirLike(path string, fi fs.FileInfo) error {
 func (c *clearing) unclear() error {
 	if !c.Done {
 		return nil
+	}
+	if c.Empty != "" {
+		return emptyOut(c.Empty) // Moodle makes anew what was in it
 	}
 	if c.Had {
 		if _, err := os.Lstat(c.Aside); errors.Is(err, fs.ErrNotExist) {

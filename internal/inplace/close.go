@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -195,11 +196,12 @@ func quiet(ctx context.Context, c sitedb.Conn, grace time.Duration) error {
 	return sitedb.Disconnect(ctx, c)
 }
 
-// isMount tells whether a path is on another file system than its parent.
+// isMount tells whether something is mounted at a path: it is on another file
+// system than its parent, or the kernel says so (a bind mount).
 func isMount(path string) bool {
 	var a, b syscall.Stat_t
 	if syscall.Stat(path, &a) != nil || syscall.Stat(filepath.Dir(path), &b) != nil {
 		return false
 	}
-	return a.Dev != b.Dev
+	return a.Dev != b.Dev || slices.Contains(mountPoints(), path)
 }

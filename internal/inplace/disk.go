@@ -46,7 +46,11 @@ func (c *checker) disk(ctx context.Context) {
 		// The copy's record knows the sum alone; on the usual host all lie on
 		// one file system.
 		if i == 0 || !sameDevice(t.Live, c.j.Trees[0].Live) {
-			put(filepath.Dir(t.Live), c.Expect.Bytes, c.Expect.Files, "the files")
+			at := filepath.Dir(t.Live)
+			if t.Inside {
+				at = t.Live
+			}
+			put(at, c.Expect.Bytes, c.Expect.Files, "the files")
 		}
 	}
 	if c.Parts.Database {

@@ -47,7 +47,7 @@ func newYard(t *testing.T) *yard {
 func (y *yard) print(t *testing.T) state {
 	t.Helper()
 	s := state{}
-	addTree(t, s, "live", y.live, nil)
+	addTree(t, s, "live", y.live)
 	for name, line := range s {
 		if strings.HasPrefix(line, "d") {
 			s[name] = strings.Join(strings.Fields(line)[:2], " ") // files come and go in it

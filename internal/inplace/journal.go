@@ -216,6 +216,9 @@ func (j *journal) shortID() string {
 // holder is the folder beside a path where what does not count now lies. Only
 // we may enter it, so no web server shows what is in it.
 func (j *journal) holder(beside string) string {
+	if isMount(beside) {
+		return filepath.Join(beside, ".holdfast-"+j.ID) // nothing can be renamed out of a mount
+	}
 	return filepath.Join(filepath.Dir(beside), ".holdfast-"+j.ID)
 }
 

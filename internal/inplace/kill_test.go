@@ -1,7 +1,9 @@
 package inplace
 
 import (
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -30,45 +32,74 @@ func TestRun_KilledAnywhereIsWhollyOldOrWhollyNew(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s situation) {
 		f := build(t, s, nil)
-		old, kept := 0, 0
-		check := func(where string) {
-			switch state := f.recovered(t, where); state {
-			case StateRolledBack, "":
-				old++
-				f.isOld(t, where)
-				f.clean(t)
-			case StateKept:
-				kept++
-				f.isNew(t, where)
-				_, err := Undo(t.Context(), f.o)
-				ok(t, err)
-				f.isOld(t, where+" and undone")
-				ok(t, Settle(t.Context(), f.o))
-			default:
-				t.Fatalf("%s: the state is %s", where, state)
-			}
-		}
-		for _, during := range []string{"tree code", "dump"} {
-			if killed, _ := f.spawn(t, child{Verb: "run", During: during}); !killed {
-				t.Fatalf("not killed during %s", during)
-			}
-			check("killed during " + during)
-		}
-		last := 0
-		for n := 1; ; n++ {
-			killed, where := f.spawn(t, child{Verb: "run", KillAt: n})
-			if !killed {
-				last = n - 1
-				break
-			}
-			check(where)
-		}
-		if old < 15 || kept < 2 {
-			t.Errorf("the walk went through %d points, %d old and %d new", last, old, kept)
-		}
-		f.isNew(t, "not killed")
-		t.Logf("%d points old, %d new", old, kept)
+		f.killWalk(t)
 	})
+}
+
+// moodledata is a volume of its own on many hosts.
+func TestRun_KilledAnywhereWhereMoodledataIsAMount(t *testing.T) {
+	t.Parallel()
+	f := build(t, situation{"mariadb", false}, nil)
+	ok(t, syscall.Mount(f.site.DataRoot, f.site.DataRoot, "", syscall.MS_BIND, ""))
+	t.Cleanup(func() { _ = syscall.Unmount(f.site.DataRoot, syscall.MNT_DETACH) })
+	f.killWalk(t)
+	for n := 1; ; n++ {
+		if killed, _ := f.spawn(t, child{Verb: "undo", KillAt: n}); !killed {
+			break
+		}
+	}
+	f.isOld(t, "undone")
+	ok(t, Settle(t.Context(), f.o))
+	f.o.Parts = Parts{Database: true}
+	f.restored(t)
+	ok(t, Settle(t.Context(), f.o))
+	if found, _ := filepath.Glob(filepath.Join(f.site.DataRoot, ".holdfast*")); len(found) > 0 {
+		t.Errorf("left over: %v", found)
+	}
+}
+
+// killWalk kills the restore at every point, one after the other, and proves
+// what Recover makes of each.
+func (f *fixture) killWalk(t *testing.T) {
+	t.Helper()
+	old, kept := 0, 0
+	check := func(where string) {
+		switch state := f.recovered(t, where); state {
+		case StateRolledBack, "":
+			old++
+			f.isOld(t, where)
+			f.clean(t)
+		case StateKept:
+			kept++
+			f.isNew(t, where)
+			_, err := Undo(t.Context(), f.o)
+			ok(t, err)
+			f.isOld(t, where+" and undone")
+			ok(t, Settle(t.Context(), f.o))
+		default:
+			t.Fatalf("%s: the state is %s", where, state)
+		}
+	}
+	for _, during := range []string{"tree code", "dump"} {
+		if killed, _ := f.spawn(t, child{Verb: "run", During: during}); !killed {
+			t.Fatalf("not killed during %s", during)
+		}
+		check("killed during " + during)
+	}
+	last := 0
+	for n := 1; ; n++ {
+		killed, where := f.spawn(t, child{Verb: "run", KillAt: n})
+		if !killed {
+			last = n - 1
+			break
+		}
+		check(where)
+	}
+	if old < 15 || kept < 2 {
+		t.Errorf("the walk went through %d points, %d old and %d new", last, old, kept)
+	}
+	f.isNew(t, "not killed")
+	t.Logf("%d points old, %d new", old, kept)
 }
 
 func TestRecoverUndoAndSettle_KilledAnywhereGoOn(t *testing.T) {

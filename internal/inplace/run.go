@@ -205,7 +205,7 @@ func (w *work) closeSite(ctx context.Context) error {
 		}
 	}
 	w.closedAt = w.Clock.Now()
-	if t := w.j.treeOf(moodle.RootData); t != nil {
+	if t := w.j.treeOf(moodle.RootData); t != nil && !t.Inside {
 		if err := w.do("close new", func() error { return shut(t.Beside, p) }); err != nil {
 			return err
 		}
@@ -239,6 +239,11 @@ func (w *work) switchAll(ctx context.Context) error {
 		return err
 	}
 	for _, t := range w.j.Trees {
+		if t.Inside {
+			if err := w.do("list "+t.Name, func() error { return errors.Join(t.list(), w.j.save()) }); err != nil {
+				return fmt.Errorf("list what is in %s: %w", t.Name, err)
+			}
+		}
 		if err := w.do("switch "+t.Name, func() error { return t.put(t.NewIno) }); err != nil {
 			return fmt.Errorf("switch %s: %w", t.Name, err)
 		}
@@ -293,7 +298,11 @@ func (w *work) unlockLive() error {
 func (w *work) noteKept() {
 	w.j.Note.Kept = []Kept{}
 	for _, t := range w.j.Trees {
-		w.j.Note.Kept = append(w.j.Note.Kept, Kept{What: t.Name, Where: t.Beside})
+		where := t.Beside
+		if t.Inside {
+			where = t.aside()
+		}
+		w.j.Note.Kept = append(w.j.Note.Kept, Kept{What: t.Name, Where: where})
 	}
 	if w.j.DB != nil {
 		w.j.Note.Kept = append(w.j.Note.Kept, Kept{What: "database", Where: w.j.DB.Aside("o", w.conn)})

@@ -78,6 +78,9 @@ func TestRun_BringsTheWholeSiteBackAndCanBeUndone(t *testing.T) {
 func TestRun_GoesBackWhateverFails(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s situation) {
+		if s.rights == (s.typ == "mariadb") {
+			return // the walk of kills takes these the same way; two are enough here
+		}
 		f := build(t, s, nil)
 		wrong := errors.New("injected")
 		for n := 1; ; n++ {

@@ -259,3 +259,37 @@ func TestRun_DamagedCopiesBringNothingBack(t *testing.T) {
 		f.clean(t)
 	})
 }
+
+func TestRun_EmptiesCachesThatLieElsewhere(t *testing.T) {
+	t.Parallel()
+	f := build(t, situation{"mariadb", false}, nil)
+	dir := filepath.Dir(f.site.DataRoot)
+	elsewhere, linked, outside := filepath.Join(dir, "localcache"), filepath.Join(dir, "volume"), filepath.Join(dir, "precious")
+	put(t, elsewhere, map[string]string{"bootstrap.php": "stale"})
+	put(t, outside, map[string]string{"keep": "keep"})
+	ok(t, os.Chown(elsewhere, webUID, webGID))
+	ok(t, os.Rename(filepath.Join(f.site.DataRoot, "cache"), linked))
+	ok(t, os.Symlink(linked, filepath.Join(f.site.DataRoot, "cache")))
+	ok(t, os.Symlink(outside, filepath.Join(linked, "out")))
+	f.o.Override = map[string]string{"localcachedir": elsewhere, "tempdir": "/tmp"}
+	f.o.Parts = Parts{Database: true}
+	f.old = f.print(t)
+	f.restored(t)
+	for _, path := range []string{filepath.Join(elsewhere, "bootstrap.php"), filepath.Join(linked, "core_component.php"), filepath.Join(linked, "out")} {
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("%s outlived the restore", path)
+		}
+	}
+	if fi, err := os.Stat(elsewhere); err != nil || fi.Sys().(*syscall.Stat_t).Uid != webUID {
+		t.Errorf("the folder that config.php names is gone: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(outside, "keep")); err != nil {
+		t.Error("a link in the cache was followed")
+	}
+	_, err := Undo(t.Context(), f.o)
+	ok(t, err)
+	f.isOld(t, "undone")
+	if raw, err := os.ReadFile(filepath.Join(elsewhere, "bootstrap.php")); err != nil || string(raw) != "stale" {
+		t.Errorf("the old cache is not back: %v", err)
+	}
+}

@@ -19,6 +19,12 @@ type tree struct {
 	Beside string `json:"beside"`  // the new one before the switch, the old one after it
 	OldIno uint64 `json:"old_ino"` // 0 where there was none: the folder was lost
 	NewIno uint64 `json:"new_ino"` // 0 until the new one was made
+
+	// Inside: the folder is a mount point, and what is in it is exchanged.
+	Inside     bool    `json:"inside,omitempty"`
+	Listed     bool    `json:"listed,omitempty"`
+	OldEntries []entry `json:"old_entries,omitempty"`
+	NewEntries []entry `json:"new_entries,omitempty"`
 }
 
 // spare is where one of the two is for a moment on file systems that cannot
@@ -44,6 +50,9 @@ func inode(path string) (uint64, error) {
 // put brings the wanted one of the two to the live path, from wherever both
 // are, and the other one beside. It may be killed anywhere and called again.
 func (t *tree) put(want uint64) error {
+	if t.Inside {
+		return t.putInside(want == t.NewIno)
+	}
 	live, err := inode(t.Live)
 	if err != nil {
 		return err
@@ -124,6 +133,9 @@ func (t *tree) where(ino uint64) (string, bool) {
 
 // remove deletes what lies beside, if it is the one that is meant.
 func (t *tree) remove(ino uint64) error {
+	if t.Inside {
+		return t.removeInside(ino == t.OldIno)
+	}
 	if ino == 0 && t.NewIno != 0 {
 		return nil // there was no old one
 	}

@@ -111,7 +111,7 @@ func (w *work) trees() ([]*tree, error) {
 		if err != nil {
 			return nil, err
 		}
-		t := &tree{Name: r.Name, Live: real, Beside: filepath.Join(w.j.holder(real), r.Name)}
+		t := &tree{Name: r.Name, Live: real, Beside: filepath.Join(w.j.holder(real), r.Name), Inside: isMount(real)}
 		if t.OldIno, err = inode(real); err != nil {
 			return nil, err
 		}
