@@ -8,9 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/riverqueue/river"
+
 	"holdfast/internal/authz"
 	"holdfast/internal/billing"
 	"holdfast/internal/id"
+	"holdfast/internal/job"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
 )
@@ -109,4 +112,26 @@ func (a *App) ExportCharges(ctx context.Context, who authz.Actor, of id.Tenant, 
 	}
 	out.Flush()
 	return n, out.Error()
+}
+
+// BilledTicketOf gives the ticket of a number, for whoever may see its fee.
+func (a *App) BilledTicketOf(ctx context.Context, who authz.Actor, number int64) (ticket id.Ticket, err error) {
+	var t dbq.BilledTicketByNumberRow
+	if err := a.system(ctx, "billing", func(ctx context.Context, tx *store.Tx) (err error) {
+		t, err = tx.BilledTicketByNumber(ctx, number)
+		return err
+	}); err != nil {
+		return ticket, hide(err, "ticket")
+	}
+	if _, err := authz.Check(who, authz.ViewBilling, t.TenantID); err != nil {
+		return ticket, hide(err, "ticket")
+	}
+	return t.ID, nil
+}
+
+// AskReconcile has the reconciler look at once, in whichever process serves.
+func (a *App) AskReconcile(ctx context.Context, who authz.Actor) error {
+	return a.do(ctx, who, authz.RefundFee, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
+		return tx.Enqueue(ctx, river.InsertManyParams{Args: job.ReconcileBilling{}})
+	})
 }
