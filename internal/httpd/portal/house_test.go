@@ -75,6 +75,7 @@ type house struct {
 	bell     *bell
 	site     id.Site // of "own"
 	other    id.Site // of "other"
+	ticket   string  // the page of the last one that was opened
 	host     app.AgentHost
 	instance string
 	epoch    int64
@@ -93,6 +94,7 @@ func newHouse(t *testing.T) *house {
 	key, err := seal.NewKeyFile(filepath.Join(t.TempDir(), "key"))
 	h.must(err)
 	h.app = app.New(s, key, storage{}, nil, nil)
+	h.must(h.app.UseAttachments(t.TempDir()))
 	h.furnish()
 	mark, err := portal.ReadMark([]byte(`<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>`))
 	h.must(err)
@@ -266,6 +268,13 @@ func (b *bell) ring() {
 	}
 }
 
+// addAs adds a person of "own" besides everybody.
+func (h *house) addAs(name, role string) {
+	h.t.Helper()
+	_, err := h.app.AddAccount(h.t.Context(), authz.Console(), app.NewAccount{Email: name + "@school.example", Name: "Person " + hostile, Password: password, Tenant: "own", Role: tenant.Role(role)})
+	h.must(err)
+}
+
 // addPerson adds one of everybody, who signs in with NAME@school.example.
 func (h *house) addPerson(name string) {
 	h.t.Helper()
@@ -297,6 +306,15 @@ type browser struct {
 // signIn adds the person and gives their browser, signed in; nobody's is not.
 func (h *house) signIn(name string) *browser {
 	h.t.Helper()
+	if name != nobody {
+		h.addPerson(name)
+	}
+	return h.visitor(name)
+}
+
+// visitor gives the browser of somebody who was added before, signed in.
+func (h *house) visitor(name string) *browser {
+	h.t.Helper()
 	jar, err := cookiejar.New(nil)
 	h.must(err)
 	b := &browser{h, &http.Client{
@@ -306,7 +324,6 @@ func (h *house) signIn(name string) *browser {
 	if name == nobody {
 		return b
 	}
-	h.addPerson(name)
 	if got := b.post("/sign-in", "email", name+"@school.example", "password", password); got.status != http.StatusSeeOther {
 		h.t.Fatalf("%s cannot sign in: %d %s", name, got.status, got.body)
 	}

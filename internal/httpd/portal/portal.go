@@ -33,6 +33,8 @@ type Inside interface {
 	Stream(part func(ctx context.Context, r *http.Request, p app.Person) (templ.Component, error)) http.HandlerFunc
 	// Form reads a form, and tells what is wrong with the whole of it.
 	Form(r *http.Request) error
+	// Upload reads a form with files; the function is called once they are read.
+	Upload(r *http.Request, field string) (files []app.Upload, done func(), err error)
 	// Say leaves a sentence for the next page, which takes it by Said.
 	Say(ctx context.Context, state ui.State, text string)
 	Said(ctx context.Context) *ui.Notice
@@ -61,11 +63,22 @@ func New(c Config, in Inside) *Door {
 	return &Door{app: c.App, clock: c.Clock, mark: c.Mark, inside: in}
 }
 
+const ticketPattern = portal.TicketsPath + "/{number:[0-9]{1,18}}"
+
 const sitePattern = portal.SitesPath + "{id:[0-9a-f-]{36}}"
 
 // Streams are the routes without a deadline.
 func (d *Door) Streams(r chi.Router) {
 	r.Get(sitePattern+"/stream", d.inside.Stream(d.siteLive))
+	r.Get(ticketPattern+"/stream", d.inside.Stream(d.ticketLive))
+}
+
+// Uploads are the routes of forms with files, which are larger and take longer
+// than others.
+func (d *Door) Uploads(r chi.Router) {
+	r.Post(portal.TicketsPath, d.customer(d.inquire, ""))
+	r.Post(ticketPattern+"/messages", d.customer(d.acting(d.message()), ""))
+	r.Get(ticketPattern+"/attachments/{file:[0-9a-f-]{36}}", d.customer(d.attachment, ""))
 }
 
 // Pages are the other routes.
@@ -78,6 +91,20 @@ func (d *Door) Pages(r chi.Router) {
 	r.Post(sitePattern+"/protection", d.customer(d.keep, ""))
 	r.Get(portal.PreferencesPath, d.customer(d.preferences, "/account"))
 	r.Post(portal.PreferencesPath, d.customer(d.savePreferences, ""))
+	r.Get(portal.RequestPath, d.customer(d.request, "/tickets"))
+	r.Post(portal.RequestPath, d.customer(d.ask, ""))
+	r.Post(portal.DraftPath, d.customer(d.draftKept, ""))
+	r.Get(portal.QuestionPath, d.customer(d.question, "/tickets"))
+	r.Get(portal.TicketsPath, d.customer(d.tickets, "/tickets"))
+	r.Get(portal.ReceiptsPath, d.customer(d.receipts, "/money"))
+	r.Get(ticketPattern, d.customer(d.ticket, "/tickets"))
+	r.Post(ticketPattern+"/payment", d.customer(d.payment, ""))
+	for name, x := range map[string]act{
+		"confirmation": d.confirmation(), "acceptance": d.acceptance(), "reopening": d.reopening(), "withdrawal": d.withdrawal(), "watching": d.watching(), "access": d.accessGrant(),
+		"access/{access:[0-9a-f-]{36}}/revocation": d.accessRevocation(),
+	} {
+		r.Post(ticketPattern+"/"+name, d.customer(d.acting(x), ""))
+	}
 }
 
 type page = func(w http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error)

@@ -3,6 +3,7 @@ package portal_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func routeTable() []row {
 		return func(h *house) string { return "/portal/sites/" + h.site.String() + more }
 	}
 	const pattern = "/portal/sites/{id:[0-9a-f-]{36}}"
-	return []row{
+	return append(ticketTable(), []row{
 		{"GET /portal/mark", at("/portal/mark"), nil, []int{200, 200, 200, 200, 200, 200, 200, 200, 200, 200}},
 		{"GET /portal", at("/portal?q=school"), nil, []int{303, 200, 200, 200, 200, 303, 303, 303, 303, 303}},
 		{"GET " + pattern, site(""), nil, []int{303, 404, 200, 200, 200, 303, 303, 303, 303, 303}},
@@ -35,7 +36,7 @@ func routeTable() []row {
 		{"POST " + pattern + "/protection", site("/protection"), []string{"reason", ""}, []int{303, 404, 403, 303, 303, 404, 404, 404, 404, 404}},
 		{"GET /portal/preferences", at("/portal/preferences"), nil, []int{303, 200, 200, 200, 200, 303, 303, 303, 303, 303}},
 		{"POST /portal/preferences", at("/portal/preferences"), []string{"zone", "Asia/Tokyo"}, []int{303, 303, 303, 303, 303, 404, 404, 404, 404, 404}},
-	}
+	}...)
 }
 
 // Every route of the portal stands in the table, with what everybody gets.
@@ -43,6 +44,7 @@ func TestRoutes_EachHasATenantTestAndARoleTest(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	h.fill(agentproto.OutcomeGood)
+	h.openTicket()
 	table := map[string]bool{}
 	for _, r := range routeTable() {
 		table[r.route] = true
@@ -69,7 +71,11 @@ func TestRoutes_EachHasATenantTestAndARoleTest(t *testing.T) {
 		for i, name := range everybody() {
 			b, got := people[name], answer{}
 			if strings.HasPrefix(r.route, "POST") {
-				got = b.post(r.path(h), r.form...)
+				form := slices.Clone(r.form)
+				for i := range form {
+					form[i] = strings.ReplaceAll(form[i], "SITE", h.site.String())
+				}
+				got = b.post(r.path(h), form...)
 			} else {
 				got = b.get(r.path(h))
 			}

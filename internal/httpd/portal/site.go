@@ -138,6 +138,16 @@ func (d *Door) look(ctx context.Context, r *http.Request, p app.Person) (view, e
 func (s view) props() portal.SiteProps {
 	self := sitePath(s.Site.ID)
 	p := portal.SiteProps{Name: s.Site.Name, Crumbs: []ui.Crumb{{Label: "My sites", Href: portal.Path}}, StreamPath: self + "/stream", PolicyName: s.Policy.Name}
+	if may(s.person, authz.OpenTickets, s.Site.TenantID) {
+		p.BringHref = portal.RequestPath + "?" + url.Values{portal.FieldSite: {s.Site.ID.String()}}.Encode()
+	}
+	its := url.Values{"show": {"all"}, "site": {s.Site.ID.String()}}
+	for _, t := range s.person.Tenants {
+		if t.TenantID == s.Site.TenantID && len(s.person.Tenants) > 1 {
+			its.Set("tenant", t.Slug)
+		}
+	}
+	p.TicketsHref = portal.TicketsPath + "?" + its.Encode()
 	if s.asked.Typed != "" {
 		p.StreamPath += "?" + url.Values{"noticed": {s.asked.Typed}}.Encode()
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 
 	"holdfast/internal/app"
+	"holdfast/internal/authz"
 	"holdfast/internal/errs"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/id"
@@ -88,6 +89,9 @@ func (d *Door) sites(w http.ResponseWriter, r *http.Request, p app.Person) (temp
 	}
 	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(ranks[a.row.State], ranks[b.row.State]) })
 	props.State, props.Sentence = sentenceOf(all, now)
+	for _, t := range of {
+		props.MayBring = props.MayBring || total > 0 && may(p, authz.OpenTickets, t)
+	}
 	props.Rows, props.Pager = cut(all, q)
 	if len(p.Tenants) > 1 {
 		props.Choices = choices(p, q)
