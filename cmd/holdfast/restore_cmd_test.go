@@ -71,9 +71,9 @@ func TestRestore_StartedShownListedAndCancelled(t *testing.T) {
 	if out := p.good("restore", "list"); !strings.Contains(out, "cancelled") {
 		t.Error(out)
 	}
-	p.bad(1, "cancelled", "restore", "show", r.Restore, "--wait")
-	p.json(&r, "restore", someSite, "--what", "files", "--path", "lang/de_local", "--path", "repository")
-	if r.Data != data || r.Database != "" || r.What != "files" {
-		t.Fatalf("%+v", r)
+	var files restoreJSON
+	p.json(&files, "restore", someSite, "--what", "files", "--path", "lang/de_local", "--path", "repository")
+	if files.Data != data || files.Database != "" || files.What != "files" {
+		t.Fatalf("%+v", files)
 	}
 }

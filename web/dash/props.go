@@ -23,11 +23,12 @@ type Section string
 
 // The sections; NoSection marks none as current.
 const (
-	NoSection    Section = ""
-	SitesSection Section = "sites"
-	RunsSection  Section = "runs"
-	HostsSection Section = "hosts"
-	QueueSection Section = "queue"
+	NoSection       Section = ""
+	SitesSection    Section = "sites"
+	RunsSection     Section = "runs"
+	RestoresSection Section = "restores"
+	HostsSection    Section = "hosts"
+	QueueSection    Section = "queue"
 )
 
 // Page is what every signed-in page is given.
@@ -47,6 +48,7 @@ func StaffNav(current Section) []ui.NavItem {
 		{Label: "Today", Href: TodayPath, Current: current == TodaySection},
 		{Label: "Sites", Href: SitesPath, Current: current == SitesSection},
 		{Label: "Runs", Href: RunsPath, Current: current == RunsSection},
+		{Label: "Restores", Href: RestoresPath, Current: current == RestoresSection},
 		{Label: "Tickets", Href: TicketsPath, Current: current == TicketsSection},
 		{Label: "Money", Href: MoneyPath, Current: current == MoneySection},
 		{Label: "Hosts", Href: HostsPath, Current: current == HostsSection, Break: true},
@@ -95,31 +97,32 @@ type SignInProps struct {
 // SiteProps are those of Site.
 type SiteProps struct {
 	Page
-	Crumbs     []ui.Crumb
-	Name       string
-	About      string // "Moodle 4.5.6 on host-b · MariaDB 10.11 · Europe/Berlin"
-	State      ui.State
-	Sentence   []ui.Phrase // only what was measured
-	Figures    []ui.Figure
-	Problems   []Problem // worst first
-	Basis      string    // when there is no problem: what that is based on
-	Backup     *BackupForm
-	Protect    *ProtectForm // "Protect before a change", beside Backup
-	Brakes     []Brake
-	RPO        []RPOLine
-	Kept       *KeptProps // nil before a policy counts anything
-	Ruler      *RulerProps
-	Calendar   *CalendarProps
-	Policy     *SitePolicy
-	Copies     []CopyGroup
-	Bin        *BinProps
-	Runs       []RunRow
-	RunsHref   string
-	Events     []EventRow // newest first
-	Facts      []ui.Fact
-	Excluded   []ExcludedRow
-	ExcludedAs string // "as of the data copy of 21 Nov 16:00"
-	StreamPath string // SSE of rendered SiteLive; empty for none
+	Crumbs      []ui.Crumb
+	Name        string
+	About       string // "Moodle 4.5.6 on host-b · MariaDB 10.11 · Europe/Berlin"
+	State       ui.State
+	Sentence    []ui.Phrase // only what was measured
+	Figures     []ui.Figure
+	Problems    []Problem // worst first
+	Basis       string    // when there is no problem: what that is based on
+	Backup      *BackupForm
+	RestoreHref string       // of the form that restores it, for those who may
+	Protect     *ProtectForm // "Protect before a change", beside Backup
+	Brakes      []Brake
+	RPO         []RPOLine
+	Kept        *KeptProps // nil before a policy counts anything
+	Ruler       *RulerProps
+	Calendar    *CalendarProps
+	Policy      *SitePolicy
+	Copies      []CopyGroup
+	Bin         *BinProps
+	Runs        []RunRow
+	RunsHref    string
+	Events      []EventRow // newest first
+	Facts       []ui.Fact
+	Excluded    []ExcludedRow
+	ExcludedAs  string // "as of the data copy of 21 Nov 16:00"
+	StreamPath  string // SSE of rendered SiteLive; empty for none
 }
 
 // calm says how it stands when no problem is known: where nothing was measured

@@ -122,6 +122,7 @@ func (d *Door) routes() chi.Router {
 		r.Get(dash.AuditFilePath, d.signed(d.auditFile))
 		r.Get("/runs/{id:[0-9a-f-]{36}}/stream", d.stream(d.runLive))
 		r.Get("/sites/{id:[0-9a-f-]{36}}/stream", d.stream(d.siteLive))
+		r.Get(oneRestore+"/stream", d.stream(d.restoreLive))
 		r.Get(dash.TicketsStreamPath, d.stream(d.ticketsLive))
 		r.Get(ticketPattern+"/stream", d.stream(d.ticketLive))
 		if d.customers != nil {
@@ -175,6 +176,7 @@ func (d *Door) pages(r chi.Router) {
 	r.Get("/runs/{id:[0-9a-f-]{36}}", d.signed(d.run))
 	r.Post("/runs/{id:[0-9a-f-]{36}}/cancellation", d.signed(d.cancelRun))
 	r.Post("/runs/{id:[0-9a-f-]{36}}/retry", d.signed(d.retryRun))
+	d.restorePages(r)
 	d.hostPages(r)
 	d.destinationPages(r)
 	r.Get(dash.AuditPath, d.signed(d.audit))

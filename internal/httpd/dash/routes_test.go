@@ -43,7 +43,7 @@ func destinationAt(rest string) func(*house) string {
 // Order of the columns: nobody, stranger, viewer, member, admin; owner,
 // operator, support, billing, auditor.
 func routeTable() []row {
-	return append(append(fleetTable(), deskTable()...), append(policyTable(), append(todayTable(), houseTable()...)...)...)
+	return append(append(append(restoreTable(), fleetTable()...), deskTable()...), append(policyTable(), append(todayTable(), houseTable()...)...)...)
 }
 
 func houseTable() []row {

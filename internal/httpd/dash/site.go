@@ -199,7 +199,7 @@ func (s sitePage) props() dash.SiteProps {
 	self := sitePath(s.Site.ID)
 	p := dash.SiteProps{
 		Page: s.frame, Name: s.Site.Name, About: s.about(), Crumbs: []ui.Crumb{{Label: "Sites", Href: dash.SitesPath}},
-		Figures: s.figures(), Problems: s.problems(), Basis: s.basis(), Backup: s.form(self), StreamPath: self + "/stream",
+		Figures: s.figures(), Problems: s.problems(), Basis: s.basis(), Backup: s.form(self), RestoreHref: s.restoreHref(), StreamPath: self + "/stream",
 		RunsHref: dash.RunsPath + "?site=" + s.Site.ID.String(), Facts: s.factList(),
 	}
 	if isStaff(s.person) || len(s.person.Tenants) > 1 {
@@ -240,6 +240,14 @@ func (s sitePage) form(self string) *dash.BackupForm {
 		f.Off, f.Why = true, "Copies of both kinds are on their way already."
 	}
 	return f
+}
+
+// restoreHref leads to the form that restores the site, for those who may.
+func (s sitePage) restoreHref() string {
+	if !may(s.person, authz.StartRestore, s.Site.TenantID) || s.Site.State != dbq.SiteStateActive {
+		return ""
+	}
+	return dash.NewRestorePath + "?site=" + s.Site.ID.String()
 }
 
 // backupKinds are the choices of what to back up.
