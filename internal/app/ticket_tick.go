@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"holdfast/internal/id"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
@@ -49,7 +51,7 @@ func (a *App) TickTickets(ctx context.Context) error {
 	after := id.Ticket{}
 	for ctx.Err() == nil {
 		err := a.system(ctx, "tickets", func(ctx context.Context, tx *store.Tx) (err error) {
-			stuck, err = tx.TicketsToMove(ctx, dbq.TicketsToMoveParams{Before: tx.Now.Add(-stuckAfter), After: store.Optional(after.UUID()), Most: tickMost})
+			stuck, err = tx.TicketsToMove(ctx, dbq.TicketsToMoveParams{Before: tx.Now.Add(-stuckAfter), After: pgtype.UUID{Bytes: after.UUID(), Valid: true}, Most: tickMost})
 			return err
 		})
 		if err != nil {
