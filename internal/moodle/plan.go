@@ -78,6 +78,7 @@ func (in Install) Plan(accountRoot string) (Plan, error) {
 	p.addMoved(in)
 	p.addLinked(in)
 	p.skipNested()
+	p.skipAside()
 	return p, nil
 }
 

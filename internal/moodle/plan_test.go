@@ -244,3 +244,25 @@ func TestMeasure_CountsAllThatIsDropped(t *testing.T) {
 		t.Error("a cancelled Measure ends well")
 	}
 }
+
+func TestPlan_LeavesOutWhatARestoreKeepsAside(t *testing.T) {
+	t.Parallel()
+	s, in := site(t, minimoodle.Spec{AccountRoot: true})
+	for _, dir := range []string{filepath.Join(s.AccountRoot, ".holdfast-0001/moodledata"), filepath.Join(s.DataRoot, ".holdfast-0002/moodledata.old")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "old"), []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := plan(t, in, s.AccountRoot)
+	for name := range stored(t, p) {
+		if strings.Contains(name, ".holdfast-") {
+			t.Errorf("%s is stored", name)
+		}
+	}
+	if n := strings.Count(strings.Join(p.Warnings, " "), "what a restore has replaced"); n != 2 {
+		t.Errorf("%d words of it: %v", n, p.Warnings)
+	}
+}

@@ -54,7 +54,28 @@ func (x *exchange) planPostgres(ctx context.Context, inv *inventory) error {
 	if !aside {
 		return errs.New(errs.Forbidden, "The site's database user may not make a schema in its database, where the old tables would be kept; run GRANT CREATE ON DATABASE %s TO %s.", x.c.Flavour.quote(x.Name), x.c.Flavour.quote(x.c.User))
 	}
+	if err := x.noReaders(ctx); err != nil {
+		return err
+	}
 	x.Way, x.OldOID = WayAside, 0
+	return nil
+}
+
+// noReaders refuses where views or foreign keys of others hang on the site's
+// tables: PostgreSQL would keep them on the old ones, and drop them with those.
+func (x *exchange) noReaders(ctx context.Context) error {
+	var name sql.NullString
+	err := x.db.QueryRowContext(ctx, `WITH ours AS (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r','p') AND starts_with(relname, $1))
+		SELECT min(n) FROM (
+			SELECT v.relname::text AS n FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class
+			WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT oid FROM ours) AND v.oid NOT IN (SELECT oid FROM ours)
+			UNION ALL SELECT c.conrelid::regclass::text FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid IN (SELECT oid FROM ours) AND c.conrelid NOT IN (SELECT oid FROM ours)) s`, x.c.Prefix).Scan(&name)
+	if err != nil {
+		return fmt.Errorf("ask what hangs on the site's tables: %w", err)
+	}
+	if name.Valid {
+		return errs.New(errs.Conflict, "%s, a view or table that is not Moodle's, hangs on the site's tables and would stay with the old ones; drop it, and make it anew after the restore.", name.String)
+	}
 	return nil
 }
 

@@ -128,6 +128,21 @@ func TestSwap_GoesForthAndBackAndLeavesOthersAlone(t *testing.T) {
 	})
 }
 
+func TestPlanSwap_RefusesWhatHangsOnTheTablesOfPostgres(t *testing.T) {
+	t.Parallel()
+	c := fresh(t, sitedb.PostgreSQL)
+	fill(t, c)
+	for _, make := range []string{"CREATE VIEW report AS SELECT id FROM mdl_user", "CREATE TABLE report (id bigint REFERENCES mdl_user (id))"} {
+		run(t, c, make)
+		if _, err := sitedb.PlanSwap(t.Context(), c, "ab12"); !errs.Is(err, errs.Conflict) || !strings.Contains(errs.Sentence(err), "report") {
+			t.Errorf("%s: %v", make, err)
+		}
+		run(t, c, "DROP "+strings.Fields(make)[1]+" report")
+	}
+	_, err := sitedb.PlanSwap(t.Context(), c, "ab12")
+	ok(t, err)
+}
+
 func TestSwap_LoadThatFailsLeavesTheOldTables(t *testing.T) {
 	t.Parallel()
 	ways(t, func(t *testing.T, f sitedb.Flavour, way string) {
