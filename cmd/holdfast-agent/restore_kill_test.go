@@ -18,7 +18,7 @@ import (
 // old or the new state before its hello, and never leaves it closed.
 func TestRestore_KillMinus9AtAnyMomentEndsOldOrNew(t *testing.T) {
 	t.Parallel()
-	const kills = 8
+	const kills = 5
 	for _, flavour := range []sitedb.Flavour{sitedb.MariaDB, sitedb.PostgreSQL} {
 		t.Run(string(flavour), func(t *testing.T) {
 			t.Parallel()

@@ -35,6 +35,7 @@ const maxStderrBytes = 8 << 10
 type child struct {
 	run     string
 	fence   int64
+	kind    string
 	site    string
 	restore string // the restore's id, "" of a backup
 	log     *slog.Logger
@@ -72,7 +73,7 @@ func runDir(stateDir, run string, fence int64) string {
 func startChild(spec childSpec) (*child, error) {
 	l := spec.Job.Lease
 	c := &child{
-		run: l.Run, fence: l.Fence, site: l.Site.ID, log: spec.Log.With("run", l.Run, "site", l.Site.ID, "kind", l.Kind),
+		run: l.Run, fence: l.Fence, kind: l.Kind, site: l.Site.ID, log: spec.Log.With("run", l.Run, "site", l.Site.ID, "kind", l.Kind),
 		started: make(chan struct{}), done: make(chan struct{}), dir: runDir(spec.Job.StateDir, l.Run, l.Fence),
 		grace: stopGrace, tokens: map[string]string{},
 	}

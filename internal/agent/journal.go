@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"syscall"
 	"time"
@@ -98,14 +99,29 @@ func finished(state string) bool {
 	return false
 }
 
-// journals lists a folder of journals; one that is not there holds none.
+// journals lists a folder of journals; one that is not there holds none. A
+// journal that is there and cannot be read is an error: its site may be neither
+// old nor new, and no one knows.
 func journals(dir string) ([]inplace.Held, error) {
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing the journals of restores: %w", err)
 	}
 	held, err := inplace.List(dir)
 	if err != nil {
 		return nil, fmt.Errorf("listing the journals of restores: %w", err)
+	}
+	for _, e := range entries {
+		if slices.ContainsFunc(held, func(h inplace.Held) bool { return h.ID == e.Name() }) {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(dir, e.Name(), "journal.json")); err == nil {
+			return held, &codedError{code: CodeNotRolledBack, err: errs.New(errs.Incomplete,
+				"The journal of a restore in %s cannot be read, so nobody knows whether its site is old or new; a person has to look.", filepath.Join(dir, e.Name()))}
+		}
 	}
 	return held, nil
 }
@@ -161,13 +177,12 @@ type mending struct {
 // mend brings every unfinished restore of the named sites to its end: the old
 // state, or the new one where that was committed. The caller holds their
 // locks. One that cannot be ended yet is an error with CodeNotRolledBack.
-func (m mending) mend(ctx context.Context, sites ...string) ([]inplace.Recovered, error) {
-	var all []inplace.Recovered
+func (m mending) mend(ctx context.Context, sites ...string) error {
 	for _, site := range sites {
 		dir := journalDir(m.StateDir, site)
 		open, err := unfinished(dir)
 		if err != nil {
-			return all, err
+			return err
 		}
 		if !open {
 			continue
@@ -175,16 +190,15 @@ func (m mending) mend(ctx context.Context, sites ...string) ([]inplace.Recovered
 		_ = os.Remove(ballastPath(dir)) // room for the way back
 		done, err := inplace.Recover(ctx, dir, inplace.Options{PHP: m.PHP, Allow: m.Roots.Resolve, Clock: m.Clock, Log: m.Log, Tell: m.Tell})
 		if err != nil {
-			return all, fmt.Errorf("recovering the restores that were cut short: %w", err)
+			return fmt.Errorf("recovering the restores that were cut short: %w", err)
 		}
-		all = append(all, done...)
 		for _, r := range done {
 			if r.Error != "" {
-				return all, &codedError{code: CodeNotRolledBack, err: errs.New(errs.Unavailable,
+				return &codedError{code: CodeNotRolledBack, err: errs.New(errs.Unavailable,
 					"The restore %s of this site was cut short, and it could not be brought to an end yet: %s", r.ID, r.Error)}
 			}
 			m.Log.Warn("a restore that was cut short is at its end", "restore", r.ID, "was", r.Was, "is", r.State, "words", r.Words)
 		}
 	}
-	return all, nil
+	return nil
 }

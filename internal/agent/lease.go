@@ -2,6 +2,7 @@ package agent
 
 import (
 	"path/filepath"
+	"regexp"
 
 	"holdfast/internal/agentproto"
 	"holdfast/internal/errs"
@@ -61,6 +62,9 @@ func checkLease(l agentproto.Lease) error {
 	return &codedError{code: CodeBadLease, err: errs.New(errs.Invalid, "The lease is not one that this agent understands: %s is wrong.", bad)}
 }
 
+// restoreID is what a journal may be called.
+var restoreID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{3,63}$`)
+
 // checkWork names what is wrong with what a lease wants done, "" if nothing is.
 func checkWork(l agentproto.Lease) string {
 	r := l.Restore
@@ -74,7 +78,7 @@ func checkWork(l agentproto.Lease) string {
 	default:
 		return "the kind"
 	}
-	if r == nil || !safeID.MatchString(r.ID) {
+	if r == nil || !restoreID.MatchString(r.ID) {
 		return "the restore's id"
 	}
 	for _, from := range []*agentproto.RestoreFrom{r.Database, r.Data} {

@@ -87,7 +87,7 @@ func (l Local) RestoreInPlace(ctx context.Context, p InPlace) (RestoredInPlace, 
 	}
 	defer held.release()
 	here := Roots{Everywhere: true}
-	if _, err := l.mending(p.StateDir).mend(ctx, place); err != nil {
+	if err := l.mending(p.StateDir).mend(ctx, place); err != nil {
 		return out, err
 	}
 	s, err := inspectSite(ctx, here, codeDir, accountRoot, l.inspection())

@@ -76,7 +76,7 @@ func (l Local) RestoreVerb(ctx context.Context, stateDir, id, kind string) (Held
 		return h, err
 	}
 	defer held.release()
-	if _, err := l.mending(stateDir).mend(ctx, h.Site); err != nil {
+	if err := l.mending(stateDir).mend(ctx, h.Site); err != nil {
 		return h, err
 	}
 	dir := journalDir(stateDir, h.Site)

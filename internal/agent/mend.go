@@ -93,18 +93,24 @@ func (a *Agent) mendLoop(ctx context.Context) error {
 func (a *Agent) afterDeath(ctx context.Context, c *child) Result {
 	r := c.result
 	mended := a.mendSite(ctx, c.site)
-	had, err := journal(journalDir(a.opt.StateDir, c.site), c.restore)
-	switch {
-	case err != nil || mended.Outcome != agentproto.OutcomeGood:
+	dir := journalDir(a.opt.StateDir, c.site)
+	had, err := journal(dir, c.restore)
+	if err != nil || mended.Outcome != agentproto.OutcomeGood {
 		r.ErrorCode = CodeNotRolledBack
-		r.Error = "The working process on the host died in the middle of the restore, and the site could not be brought to its old state yet; the agent tries again. " + mended.Error
-	case had.State == inplace.StateKept:
-		r.Error = "The working process on the host died right after the restore was done and verified; the site is restored."
-		if held, ev, err := inplace.Report(journalDir(a.opt.StateDir, c.site), c.restore); err == nil && held.State == inplace.StateKept {
-			return Result{Outcome: agentproto.OutcomeGood, Evidence: evidenceJSON(Evidence{Restore: &ev})}
-		}
-	default:
-		r.Error = "The working process on the host died in the middle of the restore; the site is as it was before. " + r.Error
+		r.Error = "The working process on the host died in the middle of its work, and the site could not be brought to its old or its new state yet; the agent tries again. " + mended.Error
+		return r
 	}
+	// What it was to do may be done all the same.
+	done := map[string]string{
+		agentproto.KindRestore: inplace.StateKept, agentproto.KindUndo: inplace.StateUndone, agentproto.KindSettle: inplace.StateSettled,
+	}
+	if had.State != "" && had.State == done[c.kind] {
+		good := Result{Outcome: agentproto.OutcomeGood}
+		if _, ev, err := inplace.Report(dir, c.restore); err == nil && c.kind != agentproto.KindSettle {
+			good.Evidence = evidenceJSON(Evidence{Restore: &ev})
+		}
+		return good
+	}
+	r.Error = "The working process on the host died in the middle of its work; the site is as it was before. " + r.Error
 	return r
 }

@@ -118,7 +118,7 @@ func (j job) mendOnly(ctx context.Context, w *lineWriter, clk clock.Clock, log *
 			held.release()
 			return fail(err)
 		}
-		_, err = j.mending(clk, log, func(agentproto.Progress) {}).mend(ctx, j.Mend)
+		err = j.mending(clk, log, func(agentproto.Progress) {}).mend(ctx, j.Mend)
 		held.release()
 		if err != nil {
 			return fail(err)

@@ -158,7 +158,7 @@ func (j job) run(ctx context.Context, w *lineWriter, clk clock.Clock, log *slog.
 	}
 	t := newTeller(context.WithoutCancel(ctx), w) // a restore that is stopped tells of its way back
 	defer t.stop()
-	if _, err := j.mending(clk, log, t.tell).mend(ctx, j.Lease.Site.ID, placeOf(j.Lease.Site.CodeDir)); err != nil {
+	if err := j.mending(clk, log, t.tell).mend(ctx, j.Lease.Site.ID, placeOf(j.Lease.Site.CodeDir)); err != nil {
 		return fail(err)
 	}
 	if j.Lease.Restore != nil {
