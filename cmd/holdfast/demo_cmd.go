@@ -102,7 +102,7 @@ func demoLock(dir string) (func(), error) {
 }
 
 // demoParts are all that a demo ever makes in its folder.
-var demoParts = []string{"control", "vault", fleetFolder, "hosts", "sites", "mariadb", "site-postgres", masterKeyName, "demo.done"}
+var demoParts = []string{"control", "vault", fleetFolder, "hosts", "sites", "mariadb", "site-postgres", masterKeyName, "demo.done", "mail", "payments.json", "payments.port"}
 
 // demoReset removes what the demo made, and nothing else that lies there.
 // Servers that a killed demo left are stopped first.

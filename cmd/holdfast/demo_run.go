@@ -34,6 +34,7 @@ import (
 // The demo's people. The passwords are for this machine's loopback only.
 const (
 	demoStaff, demoStaffPassword       = "staff@hoster.example", "demo staff password"
+	demoMailFrom                       = "Bright Hosting <backup@hoster.example>"
 	demoCustomer, demoCustomerPassword = "admin@riverside.example", "demo customer password" //nolint:gosec // shown to everyone
 )
 
@@ -61,6 +62,7 @@ type demo struct {
 	mariadb    *sitedb.Server
 	postgres   *sitedb.Server
 	agents     []*exec.Cmd
+	payments   *demoPayments
 	ended      chan string // names of agents that ended by themselves
 }
 
@@ -75,9 +77,16 @@ func runDemo(ctx context.Context, out io.Writer, dir, agent string, fleet int, c
 	d := &demo{dir: dir, agent: agent, out: out, log: cfg.Logger, ended: make(chan string, 8)}
 	defer func() { err = errors.Join(err, d.stop(context.WithoutCancel(ctx))) }()
 	d.say("Holdfast demo in %s (log: demo.log)", dir)
+	if d.payments, err = startPayments(ctx, dir, &cfg, cfg.Logger); err != nil {
+		return err
+	}
+	if cfg.People.SMTPURL == "" {
+		cfg.People.SMTPURL, cfg.People.MailFrom = "file://"+filepath.Join(dir, "mail"), demoMailFrom
+	}
 	if err := d.start(ctx, cfg); err != nil {
 		return err
 	}
+	d.payments.hear(d.srv.WebURL)
 	if err := d.seed(ctx); err != nil {
 		return err
 	}
@@ -91,6 +100,8 @@ func runDemo(ctx context.Context, out io.Writer, dir, agent string, fleet int, c
 	d.say("  Pages     %s", d.srv.WebURL)
 	d.say("  Staff     %s   %s", demoStaff, demoStaffPassword)
 	d.say("  Customer  %s   %s", demoCustomer, demoCustomerPassword)
+	d.say("  Payments  %s (test payments: no money moves)", d.payments.url)
+	d.say("  Mails     %s", filepath.Join(dir, "mail"))
 	d.say("\nTry in another terminal:\n  bin/holdfast backup learn.riverside.example --wait --state-dir %s", cfg.StateDir)
 	d.say("  bin/holdfast doctor --state-dir %s", cfg.StateDir)
 	d.say("\nCtrl-C stops everything; the next start finds it again; --reset starts anew.")
@@ -339,6 +350,9 @@ wait:
 	var problems []error
 	if d.srv != nil {
 		problems = append(problems, d.srv.Stop(ctx))
+	}
+	if d.payments != nil {
+		problems = append(problems, d.payments.stop(ctx))
 	}
 	if d.mariadb != nil {
 		problems = append(problems, d.mariadb.Stop(ctx))
