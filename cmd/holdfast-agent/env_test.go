@@ -70,7 +70,7 @@ func server(t *testing.T, flavour sitedb.Flavour) *sitedb.Server {
 	if key == "postgres" {
 		start = sitedb.StartPostgres
 	}
-	s, err := start(context.Background(), sitedb.ServerOptions{Dir: filepath.Join(servers.dir, key), Logger: slog.New(slog.DiscardHandler)})
+	s, err := start(context.Background(), sitedb.ServerOptions{Dir: filepath.Join(servers.dir, key), Logger: slog.New(slog.DiscardHandler), Unsafe: true})
 	if err != nil {
 		t.Fatalf("starting %s: %v", flavour, err)
 	}
@@ -105,10 +105,15 @@ func database(t *testing.T, flavour sitedb.Flavour) sitedb.Conn {
 // siteOf builds a miniature Moodle on a fresh database.
 func siteOf(t *testing.T, flavour sitedb.Flavour, change func(*minimoodle.Spec)) minimoodle.Site {
 	t.Helper()
-	c := database(t, flavour)
+	return siteOn(t, database(t, flavour), change)
+}
+
+// siteOn builds one on a database.
+func siteOn(t *testing.T, c sitedb.Conn, change func(*minimoodle.Spec)) minimoodle.Site {
+	t.Helper()
 	spec := minimoodle.Spec{Dir: openDir(t), Seed: 7, Files: 40, CodeFiles: 80}
 	spec.DB = moodle.Database{Type: "mariadb", Library: "native", Host: c.Host, Port: c.Port, Socket: c.Socket, Name: c.Name, User: c.User, Password: dbPassword}
-	if flavour == sitedb.PostgreSQL {
+	if c.Flavour == sitedb.PostgreSQL {
 		spec.DB.Type = "pgsql"
 	}
 	if change != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -125,4 +127,56 @@ func TestRestore_TheLeaseThatComesAgainBeginsFromTheOldState(t *testing.T) {
 	if found, _ := filepath.Glob(filepath.Join(state, "restores", "*", "*", "journal.json")); len(found) != 1 {
 		t.Errorf("the journals are %v", fmt.Sprint(found))
 	}
+}
+
+// A restore that cannot be brought to its end at the start, for the database
+// server is down, holds up nothing else, and is at its end before the site's
+// next backup.
+func TestRestore_ADatabaseThatIsDownAtTheStartHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	o := sitedb.ServerOptions{Dir: filepath.Join(openDir(t), "mariadb"), Logger: slog.New(slog.DiscardHandler)}
+	own, err := sitedb.StartMariaDB(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = own.Stop(ctx) })
+	c, err := own.CreateDatabase(ctx, "own", "own", dbPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlane(t)
+	site, other := siteOn(t, c, nil), siteOf(t, sitedb.PostgreSQL, nil)
+	state := enrolled(t, p, filepath.Dir(site.CodeDir), filepath.Dir(other.CodeDir))
+	a := launch(t, state)
+	x := newPatient(t, p, site)
+	l := x.everything()
+	x.halfDone(l)
+	if err := a.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-a.done
+	if err := own.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	p.let()
+	p.update(func() { delete(p.leased, l.Run); p.queue = nil })
+	launch(t, state)
+	elsewhere := p.offer(lease(agentproto.KindDatabase, other), "")
+	if r := p.result(elsewhere); r.Outcome != agentproto.OutcomeGood {
+		t.Errorf("another site's backup: %s %s: %s", r.Outcome, r.ErrorCode, r.Error)
+	}
+	backup := func() agentproto.CompleteRequest {
+		return p.result(p.offer(agentproto.Lease{Run: uuid.NewString(), Kind: agentproto.KindData, Attempt: 1, Site: x.id}, ""))
+	}
+	if r := backup(); r.Outcome != agentproto.OutcomeFailed || r.ErrorCode != "not-rolled-back" {
+		t.Errorf("a backup over half a restore: %s %s: %s", r.Outcome, r.ErrorCode, r.Error)
+	}
+	if own, err = sitedb.StartMariaDB(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	if r := backup(); r.Outcome != agentproto.OutcomeGood {
+		t.Errorf("a backup with the database up again: %s %s: %s", r.Outcome, r.ErrorCode, r.Error)
+	}
+	x.isAs("mended with the database up again", x.now, x.now)
 }
