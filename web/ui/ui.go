@@ -132,6 +132,7 @@ type Frame struct {
 	FindPath    string // where things are found by name, GET with q; not offered when empty
 	Top         bool   // navigation above the page (customers) rather than beside it
 	Live        bool   // the page has a part that updates itself
+	Lists       bool   // the page has a list that is narrowed in place: see Narrowing
 	Requests    bool   // the page is one of requests and tickets, with a sheet of its own
 	Draft       bool   // the page keeps what is typed: its script keeps it on the device too
 	Notice      *Notice
@@ -164,6 +165,7 @@ type Choice struct {
 
 // Pager leads through a long list by cursors; empty addresses are no links.
 type Pager struct {
+	ID                 string // of its links, for a list that is narrowed in place; none where empty
 	PrevHref, NextHref string
 	Words              string // "Sites 51 to 100 of 1,284"
 	What               string // of what, for screen readers: "sites"

@@ -199,7 +199,7 @@ func kept(q url.Values, but ...string) []ui.Choice {
 }
 
 func fleetPager(q url.Values, l app.FleetLook, v app.FleetView) ui.Pager {
-	p := ui.Pager{What: "sites"}
+	p := ui.Pager{ID: "sites-pager", What: "sites"}
 	if !v.More && !v.Less {
 		return p
 	}

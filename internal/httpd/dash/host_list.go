@@ -143,7 +143,7 @@ func hostFilters(q url.Values, v app.HostsView) []ui.Choice {
 }
 
 func hostPager(q url.Values, v app.HostsView) ui.Pager {
-	p := ui.Pager{What: "hosts", Words: words.Many(v.Found, "host", "hosts")}
+	p := ui.Pager{ID: "hosts-pager", What: "hosts", Words: words.Many(v.Found, "host", "hosts")}
 	if v.Found == 0 {
 		return ui.Pager{}
 	}
