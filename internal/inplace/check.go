@@ -69,6 +69,7 @@ func (w *work) check(ctx context.Context) (Checks, error) {
 	c.places()
 	c.roots()
 	c.rights()
+	c.labels()
 	if w.Parts.Database {
 		c.database(ctx)
 	} else if w.conn.Name != "" {
@@ -209,6 +210,15 @@ func (c *checker) rights() {
 		return
 	}
 	c.add("rights", Pass, "We may write beside the site's folders and rename them.")
+}
+
+// labels warns of what a copy does not hold of a file.
+func (c *checker) labels() {
+	for _, t := range c.j.Trees {
+		for _, label := range labelsOf(t.Live) {
+			c.add("labels", Warn, "%s carries %s, which copies do not hold; set them anew after the restore.", t.Live, label)
+		}
+	}
 }
 
 // headBytes is how much of a dump is looked at beforehand.

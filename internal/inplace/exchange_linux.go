@@ -28,6 +28,22 @@ func placeAt(from int, a string, to int, b string) error {
 	return unix.Renameat2(from, a, to, b, unix.RENAME_NOREPLACE)
 }
 
+// labelsOf names the access lists and labels that a folder carries.
+func labelsOf(path string) []string {
+	var out []string
+	for _, l := range []struct{ name, words string }{
+		{"system.posix_acl_access", "an access list (ACL)"}, {"system.posix_acl_default", "a default access list (ACL)"},
+	} {
+		if n, err := unix.Lgetxattr(path, l.name, nil); err == nil && n > 0 {
+			out = append(out, l.words)
+		}
+	}
+	if _, err := os.Stat("/sys/fs/selinux/enforce"); err == nil {
+		out = append(out, "SELinux labels (restorecon -R sets them)")
+	}
+	return out
+}
+
 // renameInto moves a path to a name in an open folder; an empty folder of that
 // name gives way.
 func renameInto(path string, dir *os.File, name string) error {

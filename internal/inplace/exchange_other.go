@@ -16,3 +16,5 @@ func placeAt(_ int, _ string, _ int, _ string) error { return errors.ErrUnsuppor
 func renameInto(_ string, _ *os.File, _ string) error { return errors.ErrUnsupported }
 
 func openNoLinks(_ string) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+func labelsOf(_ string) []string { return nil }

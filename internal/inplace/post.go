@@ -142,6 +142,7 @@ func (w *work) moodleSteps(ctx context.Context) error {
 		switch {
 		case errors.Is(err, errNoPHP):
 			w.warn("This host has no PHP command that may be run, so Moodle's own scripts (purge_caches, kill_all_sessions, check_database_schema, checks) were not; caches and sessions were emptied by us.")
+			w.askServers()
 			return nil
 		case errors.Is(err, errNoScript):
 			w.warn("This Moodle has no %s.", s.name)
@@ -159,6 +160,21 @@ func (w *work) moodleSteps(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// askServers warns of caches that lie in a server, which only Moodle's own
+// purge empties: they speak of the database as it was.
+func (w *work) askServers() {
+	root, err := os.OpenRoot(w.j.DataRoot)
+	if err != nil {
+		return
+	}
+	defer root.Close() //nolint:errcheck // read only
+	text, _, err := readIn(root, "muc/config.php")
+	text = bytes.ToLower(text)
+	if err == nil && (bytes.Contains(text, []byte("redis")) || bytes.Contains(text, []byte("memcached"))) {
+		w.warn("The site keeps caches in Redis or Memcached, which could not be emptied; run admin/cli/purge_caches.php where its PHP is, before people use it.")
+	}
 }
 
 // purge empties what caches outside moodledata hold of the state that goes.

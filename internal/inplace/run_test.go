@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"holdfast/internal/sitedb"
 )
 
 func each(t *testing.T, f func(t *testing.T, s situation)) {
@@ -38,14 +40,33 @@ func (f *fixture) clean(t *testing.T) {
 	}
 }
 
+// others proves that tables of other prefixes in the same database are as they were.
+func (f *fixture) others(t *testing.T) {
+	t.Helper()
+	if f.conn.Prefix == "" {
+		return
+	}
+	for _, name := range []string{"wp_posts", "mdlx_config"} {
+		c := f.conn
+		c.Prefix = name
+		all, err := sitedb.Counts(t.Context(), c)
+		ok(t, err)
+		if len(all) != 1 || all[0].Rows != 1 {
+			t.Errorf("%s, which is not the site's, is %v", name, all)
+		}
+	}
+}
+
 func TestRun_BringsTheWholeSiteBackAndCanBeUndone(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s situation) {
 		f := build(t, s, nil)
 		var told []string
 		f.o.Tell = func(s Step) { told = append(told, s.Words) }
+		f.others(t)
 		ev := f.restored(t)
 		f.isNew(t, "after the restore")
+		f.others(t)
 		if ev.Way != s.way() || ev.Tables != len(f.src.Expect.Tables) || ev.Agreement == nil || !ev.Agreement.Good || len(ev.Kept) != 3 || ev.ClosedFor <= 0 {
 			t.Errorf("evidence %+v, agreement %+v", ev, ev.Agreement)
 		}
@@ -72,6 +93,7 @@ func TestRun_BringsTheWholeSiteBackAndCanBeUndone(t *testing.T) {
 		f.isNew(t, "settled")
 		f.clean(t)
 		ok(t, Settle(t.Context(), f.o))
+		f.others(t)
 	})
 }
 

@@ -293,3 +293,38 @@ func TestRun_EmptiesCachesThatLieElsewhere(t *testing.T) {
 		t.Errorf("the old cache is not back: %v", err)
 	}
 }
+
+func TestRun_KilledInTheMiddleStaysClosedUntilRecovered(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s situation) {
+		f := build(t, s, nil)
+		get := f.serve(t)
+		for n := 8; ; n++ {
+			killed, where := f.spawn(t, child{Verb: "run", KillAt: n})
+			if !killed {
+				t.Fatal("the walk went by the switch")
+			}
+			code, _ := get()
+			if strings.Contains(where, "switch") && code != 503 {
+				t.Errorf("%s: visitors get %d", where, code)
+			}
+			f.recovered(t, where)
+			if code, text := get(); code != 200 {
+				t.Fatalf("%s and recovered: %d %s", where, code, text)
+			}
+			if strings.Contains(where, "switch moodledata") {
+				return
+			}
+		}
+	})
+}
+
+func TestRun_WarnsOfCachesInServersThatOnlyMoodleEmpties(t *testing.T) {
+	t.Parallel()
+	f := build(t, situation{"mariadb", false}, nil)
+	put(t, f.site.DataRoot, map[string]string{"muc/config.php": "<?php $configuration['stores']['r']['plugin'] = 'redis';"})
+	f.o.Parts = Parts{Database: true}
+	if ev := f.restored(t); !strings.Contains(strings.Join(ev.Warnings, " "), "Redis") {
+		t.Errorf("no word of Redis: %v", ev.Warnings)
+	}
+}

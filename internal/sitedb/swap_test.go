@@ -242,6 +242,11 @@ func TestLook_AndDisconnect(t *testing.T) {
 		if s.Tables != 5 || s.Bytes == 0 || s.ClientVersion == "" || s.Flavour != f {
 			t.Errorf("standing %+v", s)
 		}
+		run(t, c, "CREATE TABLE mdl_task_adhoc (id int)", "INSERT INTO mdl_task_adhoc VALUES (1), (2)",
+			"CREATE TABLE mdl_forum_posts (id int, mailed int)", "INSERT INTO mdl_forum_posts VALUES (1, 0), (2, 1), (3, 2)")
+		if w, err := sitedb.AskWaiting(t.Context(), c); err != nil || w.AdhocTasks != 2 || w.ForumPosts != 1 {
+			t.Errorf("waiting %+v: %v", w, err)
+		}
 		names, err := sitedb.Names(t.Context(), c)
 		ok(t, err)
 		if !slices.Contains(names, "mdl_user") {
