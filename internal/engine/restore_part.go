@@ -125,3 +125,26 @@ func (r *Repository) measure(ctx context.Context, dir *snapshot.DirEntry, want p
 	}
 	return files, bytes, nil
 }
+
+// Sizes gives what each directory at the top of a tree snapshot holds, by its
+// name; see Roots.
+func (r *Repository) Sizes(ctx context.Context, id string) (map[string]Restored, error) {
+	m, err := r.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if m.RootEntry.Type != snapshot.EntryTypeDirectory {
+		return nil, errs.New(errs.Invalid, "Snapshot %s is a stream, not a tree.", id)
+	}
+	entries, err := r.readDir(ctx, m.RootEntry.ObjectID)
+	if err != nil {
+		return nil, fmt.Errorf("read the roots of snapshot %s: %w", id, err)
+	}
+	out := map[string]Restored{}
+	for _, e := range entries {
+		if name := fromStored(e.Name); e.Type == snapshot.EntryTypeDirectory && plainName(name) && e.DirSummary != nil {
+			out[name] = Restored{Files: e.DirSummary.TotalFileCount + e.DirSummary.TotalSymlinkCount, Bytes: e.DirSummary.TotalFileSize}
+		}
+	}
+	return out, nil
+}

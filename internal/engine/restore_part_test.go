@@ -16,6 +16,11 @@ func TestRestoreTree_GivesOnlyWhatIsAskedFor(t *testing.T) {
 	write(t, src, map[string]string{"code/index.php": "i", "code/lib/setup.php": "s", "code/lib/db/x": "x", "moodledata/lang/de/a": "a", "moodledata/lang/fr/b": "b", "moodledata/c": "c"})
 	r, _ := fresh(t, engine.Data)
 	s := store(t, r, engine.TreeOptions{Roots: []engine.Root{{Name: "code", Path: filepath.Join(src, "code")}, {Name: "moodledata", Path: filepath.Join(src, "moodledata")}}})
+	sizes, err := r.Sizes(t.Context(), s.ID)
+	must(t, err)
+	if len(sizes) != 2 || sizes["code"] != (engine.Restored{Files: 3, Bytes: 3}) || sizes["moodledata"] != (engine.Restored{Files: 3, Bytes: 3}) {
+		t.Errorf("sizes %v", sizes)
+	}
 	for _, c := range []struct {
 		base string
 		only []string

@@ -17,7 +17,13 @@ import (
 // rollBack brings the site to its old state and removes the new one. Every
 // part finds out by itself how far things are.
 func (w *work) rollBack(ctx context.Context) error {
-	if err := w.do("return", func() error { return w.j.enter(StateReturning) }); err != nil {
+	err := w.do("return", func() error {
+		if err := w.j.enter(StateReturning); err != nil { // the disk may be full; the former state leads back too
+			w.Log.Warn("the way back begins without its note", "restore", w.j.ID, "error", err)
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	if err := w.toOld(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -39,18 +40,18 @@ func (c *checker) disk(ctx context.Context) {
 			needs[dev] = n
 		}
 		n.bytes, n.inodes = n.bytes+bytes, n.inodes+inodes
-		n.what = append(n.what, what)
+		if !slices.Contains(n.what, what) {
+			n.what = append(n.what, what)
+		}
 	}
-	trees := int64(len(c.j.Trees))
-	for i, t := range c.j.Trees {
-		// The copy's record knows the sum alone; on the usual host all lie on
-		// one file system.
-		if i == 0 || !sameDevice(t.Live, c.j.Trees[0].Live) {
-			at := filepath.Dir(t.Live)
-			if t.Inside {
-				at = t.Live
-			}
-			put(at, c.Expect.Bytes, c.Expect.Files, "the files")
+	sizes, _ := c.sizes()
+	for _, t := range c.j.Trees {
+		at := filepath.Dir(t.Live)
+		if t.Inside {
+			at = t.Live
+		}
+		if s := sizes[t.Name]; s != (Size{}) {
+			put(at, s.Bytes, s.Files, "the files")
 		}
 	}
 	if c.Parts.Database {
@@ -59,7 +60,7 @@ func (c *checker) disk(ctx context.Context) {
 	for _, n := range needs {
 		c.askDisk(n)
 	}
-	if trees > 0 && c.Expect.Bytes == 0 {
+	if len(c.j.Trees) > 0 && c.Expect.Bytes == 0 && len(c.Expect.Sizes) == 0 {
 		c.add("disk", Warn, "How much space the files need is not known: the copy's record does not say.")
 	}
 }
@@ -112,10 +113,4 @@ func device(path string) (uint64, bool) {
 		return 0, false
 	}
 	return uint64(st.Dev), true //nolint:unconvert // Dev has other types elsewhere
-}
-
-func sameDevice(a, b string) bool {
-	x, okX := device(a)
-	y, okY := device(b)
-	return okX && okY && x == y
 }

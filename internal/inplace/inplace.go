@@ -57,6 +57,15 @@ type Expect struct {
 	Roots           []string       `json:"roots,omitempty"` // of the data copy; none means "code" and "moodledata"
 	Files           int64          `json:"files,omitempty"` // of the data copy
 	Bytes           int64          `json:"bytes,omitempty"`
+	// Sizes are those of each root, where they are known: a copy may hold roots
+	// that do not come back.
+	Sizes map[string]Size `json:"sizes,omitempty"`
+}
+
+// Size is how much a root of a data copy holds.
+type Size struct {
+	Files int64 `json:"files"`
+	Bytes int64 `json:"bytes"`
 }
 
 // Options say what to restore where. ID and Dir name the journal; Recover,

@@ -126,15 +126,23 @@ func (w *work) failed(ctx context.Context, cause error) (Evidence, error) {
 
 // buildAll builds every new tree beside the old one.
 func (w *work) buildAll(ctx context.Context) error {
-	var doneFiles, doneBytes int64
+	var doneFiles, doneBytes, total int64
+	sizes, known := w.sizes()
+	for _, s := range sizes {
+		total += s.Files
+	}
 	for _, t := range w.j.Trees {
 		if err := w.do("build "+t.Name, func() error { return w.begin(t) }); err != nil {
 			return fmt.Errorf("make the new %s: %w", t.Name, err)
 		}
 		var files, bytes int64
-		err := w.Source.Tree(ctx, t.Name, t.Beside, func(f, _, b, _ int64) {
+		err := w.Source.Tree(ctx, t.Name, t.Beside, func(f, all, b, _ int64) {
 			files, bytes = max(files, f), max(bytes, b)
-			w.tell(StepFiles, "Bringing the files back", doneFiles+files, w.Expect.Files, "files")
+			of := total
+			if !known { // the record's sum may speak of roots that do not come back
+				of = doneFiles + all
+			}
+			w.tell(StepFiles, "Bringing the files back", doneFiles+files, of, "files")
 		})
 		if err != nil {
 			return fmt.Errorf("bring back the root %s: %w", t.Name, err)

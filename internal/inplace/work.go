@@ -128,6 +128,21 @@ func (w *work) copyRoots() []string {
 	return w.Expect.Roots
 }
 
+// sizes gives what comes back of each tree, by its root's name, and whether
+// that is known apart. Else the copy's sum stands for the first tree.
+func (w *work) sizes() (map[string]Size, bool) {
+	out, known := map[string]Size{}, len(w.Expect.Sizes) > 0
+	for i, t := range w.j.Trees {
+		switch {
+		case known:
+			out[t.Name] = w.Expect.Sizes[t.Name]
+		case i == 0:
+			out[t.Name] = Size{w.Expect.Files, w.Expect.Bytes}
+		}
+	}
+	return out, known
+}
+
 // treeOf gives the tree of a root, nil if it is not exchanged.
 func (j *journal) treeOf(name string) *tree {
 	if i := slices.IndexFunc(j.Trees, func(t *tree) bool { return t.Name == name }); i >= 0 {
