@@ -21,13 +21,17 @@ const (
 // GrantAccess gives the staff leave to look into the ticket's site for some
 // hours, from 3 to 168. Only the tenant's admin may.
 func (a *App) GrantAccess(ctx context.Context, who authz.Actor, seen TicketSeen, hours int) (made id.Access, err error) {
+	if _, err := a.findTicket(ctx, who, seen.ID); err != nil {
+		return made, err
+	}
+	if who.Staff != "" || who.Account.IsZero() {
+		return made, errs.New(errs.Forbidden, "Only the customer's own admin gives leave to look into their site.")
+	}
 	if hours < MinAccessHours || hours > MaxAccessHours {
 		return made, errs.Field("hours", "%d must be from %d to %d hours (a week)", hours, MinAccessHours, MaxAccessHours)
 	}
 	err = a.onSeen(ctx, who, authz.GrantAccess, seen, func(ctx context.Context, w *work) error {
 		switch {
-		case w.staff || who.Account.IsZero():
-			return errs.New(errs.Forbidden, "Only the customer's own admin gives leave to look into their site.")
 		case w.t.SiteID.IsZero():
 			return errs.New(errs.Conflict, "This ticket is about no site; open one about the site.")
 		case w.t.EndedAt != nil || w.t.State == ticket.Draft:

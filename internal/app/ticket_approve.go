@@ -207,6 +207,9 @@ func (a *App) ReopenTicket(ctx context.Context, who authz.Actor, seen TicketSeen
 		action = authz.OpenTickets
 	}
 	return a.onSeen(ctx, who, action, seen, func(ctx context.Context, w *work) error {
+		if !w.t.MergedInto.IsZero() {
+			return errs.New(errs.Conflict, "This ticket was merged into another one; write there.")
+		}
 		if undo {
 			r, err := w.restore(ctx)
 			if err != nil {

@@ -1,8 +1,11 @@
 package app_test
 
 import (
+	"context"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"holdfast/internal/agentproto"
 	"holdfast/internal/app"
@@ -158,3 +161,15 @@ func happened(v app.TicketView, verb string) bool {
 }
 
 func say(words string) app.Said { return app.Said{Body: words} }
+
+// asCustomer counts in the role and tenant of the customer's own transactions.
+func (x *bureau) asCustomer(query string) (n int) {
+	x.t.Helper()
+	c, err := pgx.Connect(x.t.Context(), x.URL)
+	x.must(err)
+	defer func() { _ = c.Close(context.WithoutCancel(x.t.Context())) }()
+	_, err = c.Exec(x.t.Context(), "SELECT set_config('role', 'holdfast_tenant', false), set_config('app.tenant_id', $1, false)", x.tenantID.String())
+	x.must(err)
+	x.must(c.QueryRow(x.t.Context(), query).Scan(&n))
+	return n
+}

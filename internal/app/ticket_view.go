@@ -60,10 +60,10 @@ func (a *App) Ticket(ctx context.Context, who authz.Actor, of id.Ticket) (Ticket
 		if err := r.history(ctx, &v); err != nil {
 			return err
 		}
-		r.hide(&v)
 		r.agreed(&v)
-		r.clocks(&v)
 		r.may(&v)
+		r.hide(&v)
+		r.clocks(&v)
 		return nil
 	})
 	return v, hideTicket(err)
@@ -211,7 +211,11 @@ func (r *viewer) messages(ctx context.Context, t dbq.Ticket, before MessageCurso
 	}
 	out := make([]TicketMessage, 0, len(rows))
 	for _, m := range rows {
-		out = append(out, TicketMessage{TicketMessagesRow: m, By: r.names[m.AccountID.UUID()], Files: of[m.ID]})
+		by := r.names[m.AccountID.UUID()]
+		if !r.staff && m.Author != ticket.ByCustomer {
+			m.AccountID, by = id.Account{}, ""
+		}
+		out = append(out, TicketMessage{TicketMessagesRow: m, By: by, Files: of[m.ID]})
 	}
 	return out, nil
 }
@@ -303,7 +307,7 @@ func (r *viewer) hide(v *TicketView) {
 
 // hideRow takes off a ticket's row what is the staff's alone.
 func hideRow(t *dbq.Ticket) {
-	t.Words, t.Stands, t.Assignee = nil, "", id.Account{}
+	t.Words, t.Stands, t.Assignee, t.ApprovedBy, t.SecondBy = nil, "", id.Account{}, id.Account{}, id.Account{}
 	t.ReplyLateAt, t.ResolveLateAt = nil, nil
 }
 

@@ -224,6 +224,9 @@ func (a *App) GiveUpTicket(ctx context.Context, who authz.Actor, seen TicketSeen
 // messages stay where they are, and it points to the other. A restore that was
 // paid for is paid back.
 func (a *App) MergeTickets(ctx context.Context, who authz.Actor, seen TicketSeen, into id.Ticket) error {
+	if err := a.mayTalk(ctx, who, authz.WorkTickets, seen.ID); err != nil {
+		return err
+	}
 	if into == seen.ID {
 		return errs.Field("into", "is the same ticket")
 	}
@@ -296,10 +299,10 @@ func (w *work) watchAlong(ctx context.Context, o dbq.Ticket) error {
 
 // WatchTicket makes the person told of what happens, or no longer.
 func (a *App) WatchTicket(ctx context.Context, who authz.Actor, seen TicketSeen, watch bool) error {
-	if who.Account.IsZero() {
-		return errs.New(errs.Conflict, "Only people watch tickets.")
-	}
 	return a.onTicket(ctx, who, authz.ViewTickets, seen.ID, func(ctx context.Context, w *work) error {
+		if who.Account.IsZero() {
+			return errs.New(errs.Conflict, "Only people watch tickets.")
+		}
 		verb := "ticket.unwatched"
 		var n int64
 		var err error
