@@ -166,7 +166,13 @@ func recoverOne(ctx context.Context, o Options) (Recovered, error) {
 		}
 	default:
 		r.Words = "The restore was broken off. The site is as it was before."
-		if err = w.reach(ctx); err == nil {
+		if !w.j.Touched { // then it can be shown again before its database answers
+			err = w.reopenLive()
+		}
+		if err == nil {
+			err = w.reach(ctx)
+		}
+		if err == nil {
 			w.j.Note.Warnings = append(w.j.Note.Warnings, "The restore was broken off by the end of the agent's process.")
 			err = w.rollBack(ctx)
 		}

@@ -51,11 +51,11 @@ func (w *work) carry(ctx context.Context) error {
 // journal's folder where it differs.
 func (w *work) carryConfig(t *tree) error {
 	from, to := filepath.Join(t.Live, "config.php"), filepath.Join(t.Beside, "config.php")
-	live, err := os.ReadFile(from)
+	live, fi, err := readConfig(from)
 	if err != nil {
 		return errs.Wrap(errs.Unavailable, err, "%s cannot be read.", from)
 	}
-	if fi, err := os.Lstat(to); err == nil && fi.Mode().IsRegular() {
+	if old, err := os.Lstat(to); err == nil && old.Mode().IsRegular() {
 		theirs, err := os.ReadFile(to)
 		if err != nil {
 			return err
@@ -69,10 +69,6 @@ func (w *work) carryConfig(t *tree) error {
 	if err := os.RemoveAll(to); err != nil {
 		return err
 	}
-	fi, err := os.Lstat(from)
-	if err != nil {
-		return err
-	}
 	if fi.Mode()&os.ModeSymlink != 0 {
 		return copyLink(from, to, fi)
 	}
@@ -80,6 +76,29 @@ func (w *work) carryConfig(t *tree) error {
 		return err
 	}
 	return likeness(to, fi)
+}
+
+// readConfig reads the live config.php. Of a link it gives no content: the
+// site's user may let it lead to what only we may read.
+func readConfig(path string) ([]byte, fs.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.ELOOP) {
+		fi, err := os.Lstat(path)
+		return nil, fi, err
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, nil, errs.New(errs.Conflict, "%s is no file.", path)
+	}
+	raw, err := io.ReadAll(f)
+	return raw, fi, err
 }
 
 func copyLink(from, to string, fi fs.FileInfo) error {

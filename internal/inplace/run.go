@@ -147,6 +147,9 @@ func (w *work) buildAll(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("bring back the root %s: %w", t.Name, err)
 		}
+		if err := t.isOurs(); err != nil {
+			return err
+		}
 		doneFiles, doneBytes = doneFiles+files, doneBytes+bytes
 		ref := map[string]string{moodle.RootCode: "lib/setup.php", moodle.RootData: "filedir"}[t.Name]
 		if err := w.do("dress "+t.Name, func() error { return t.dress(ref, filepath.Join(w.in.CodeDir, "config.php")) }); err != nil {

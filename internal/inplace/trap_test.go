@@ -328,3 +328,33 @@ func TestRun_WarnsOfCachesInServersThatOnlyMoodleEmpties(t *testing.T) {
 		t.Errorf("no word of Redis: %v", ev.Warnings)
 	}
 }
+
+func TestRun_HolderThatIsSwappedIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	f := build(t, situation{"mariadb", false}, nil)
+	f.o.Parts = Parts{Code: true}
+	holder := filepath.Join(filepath.Dir(f.site.CodeDir), ".holdfast-"+f.o.ID)
+	f.src.during = func(string) {
+		ok(t, os.Rename(holder, holder+".theirs"))
+		ok(t, os.MkdirAll(filepath.Join(holder, "code"), 0o777))
+	}
+	if _, err := Run(t.Context(), f.o); !errs.Is(err, errs.Conflict) && !errs.Is(err, errs.Incomplete) {
+		t.Errorf("another's tree was taken for ours: %v", err)
+	}
+	f.isOld(t, "swapped")
+}
+
+func TestRun_ConfigThatIsALinkStaysOneAndIsNotRead(t *testing.T) {
+	t.Parallel()
+	f := build(t, situation{"mariadb", true}, nil)
+	real := filepath.Join(filepath.Dir(f.site.CodeDir), "moodle-config.php")
+	ok(t, os.Rename(filepath.Join(f.site.CodeDir, "config.php"), real))
+	text, err := os.ReadFile(real)
+	ok(t, err)
+	ok(t, os.WriteFile(real, []byte(strings.ReplaceAll(string(text), "__DIR__ . '/lib", "'"+f.site.CodeDir+"' . '/lib")), 0o640))
+	ok(t, os.Symlink(real, filepath.Join(f.site.CodeDir, "config.php")))
+	f.restored(t)
+	if to, err := os.Readlink(filepath.Join(f.site.CodeDir, "config.php")); err != nil || to != real {
+		t.Errorf("config.php is no link any more: %q %v", to, err)
+	}
+}

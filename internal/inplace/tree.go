@@ -160,6 +160,24 @@ func (t *tree) remove(ino uint64) error {
 	return nil
 }
 
+// isOurs tells whether the new tree is still where we made it. Who owns the
+// folder above can put another in its place, and then nothing of it counts.
+func (t *tree) isOurs() error {
+	ino, err := inode(t.Beside)
+	if err != nil {
+		return err
+	}
+	fi, err := os.Lstat(filepath.Dir(t.Beside))
+	if err != nil {
+		return err
+	}
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if ino != t.NewIno || !fi.IsDir() || !ok || int(st.Uid) != os.Geteuid() || fi.Mode().Perm() != 0o700 {
+		return errs.New(errs.Conflict, "%s was changed by somebody else while the files were put together there.", t.Beside)
+	}
+	return nil
+}
+
 // makeHolder makes the folder beside a path, which only we may enter.
 func makeHolder(dir string) error {
 	err := os.Mkdir(dir, 0o700)
