@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/riverqueue/river"
@@ -144,11 +145,10 @@ func share(ctx context.Context, tx *store.Tx, m dbq.MailOutbox) error {
 func (a *App) writeTicket(ctx context.Context, m dbq.MailOutbox) mail.Message {
 	var w sharedWords
 	_ = json.Unmarshal(m.Words, &w) // written by ticketMail; what cannot be read is left out
-	path := portalTicket
+	w.Letter.Link = portalTicket + strconv.FormatInt(w.Number, 10)
 	if w.Staff {
-		path = staffTicket
+		w.Letter.Link = staffTicket + m.TicketID.String()
 	}
-	w.Letter.Link = path + m.TicketID.String()
 	out := a.writeLetter(ctx, m, w.Letter, a.addresses != nil)
 	out.Thread = fmt.Sprintf("ticket-%d", w.Number)
 	if a.addresses != nil && !m.AccountID.IsZero() {
