@@ -112,7 +112,7 @@ func siteOf(t *testing.T, flavour sitedb.Flavour, change func(*minimoodle.Spec))
 func siteOn(t *testing.T, c sitedb.Conn, change func(*minimoodle.Spec)) minimoodle.Site {
 	t.Helper()
 	spec := minimoodle.Spec{Dir: openDir(t), Seed: 7, Files: 40, CodeFiles: 80}
-	spec.DB = moodle.Database{Type: "mariadb", Library: "native", Host: c.Host, Port: c.Port, Socket: c.Socket, Name: c.Name, User: c.User, Password: dbPassword}
+	spec.DB = moodle.Database{Type: "mariadb", Library: "native", Host: "127.0.0.1", Port: c.Port, Name: c.Name, User: c.User, Password: dbPassword}
 	if c.Flavour == sitedb.PostgreSQL {
 		spec.DB.Type = "pgsql"
 	}

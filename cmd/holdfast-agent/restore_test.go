@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"holdfast/internal/agentproto"
@@ -35,6 +36,11 @@ func TestRestore_EverythingComesBackAndGoesBack(t *testing.T) {
 			}
 			if ev.Tables != len(x.database.Tables) || ev.Files == 0 || ev.Agreement == nil || !ev.Agreement.Good || len(ev.Kept) == 0 {
 				t.Errorf("the evidence is %s", r.Evidence)
+			}
+			for _, warning := range ev.Warnings {
+				if strings.Contains(warning, "ended with code") {
+					t.Errorf("one of Moodle's own scripts failed: %s", warning)
+				}
 			}
 			x.isAs("restored", x.then, x.then)
 			if r := x.follow(agentproto.KindUndo, l); r.Outcome != agentproto.OutcomeGood {

@@ -152,7 +152,7 @@ func examineRestores(stateDir string) Finding {
 	if kept == 0 {
 		return Finding{"restores", StateOK, "none is unsettled", ""}
 	}
-	return Finding{"restores", StateOK, fmt.Sprintf("%d keep the state before them until they are settled; they take up room: holdfast-agent restores list", kept), ""}
+	return Finding{"restores", StateOK, fmt.Sprintf("%d unsettled; each keeps the state before it, which takes up room: holdfast-agent restores list", kept), ""}
 }
 
 func examineClient(ctx context.Context, what, remedy string, names ...string) Finding {

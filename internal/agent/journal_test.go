@@ -2,13 +2,18 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"holdfast/internal/clock"
 	"holdfast/internal/errs"
+	"holdfast/internal/inplace"
 )
 
 func TestPlace_IsOneHoweverItIsNamed(t *testing.T) {
@@ -132,6 +137,38 @@ func TestRestoreResult_NotRolledBackIsSaidEvenWhenStopped(t *testing.T) {
 	}
 	if r := restoreResult(stopped, errors.New("x"), time.Time{}); r.Outcome != "stopped" {
 		t.Errorf("it says %+v", r)
+	}
+}
+
+func TestForget_RemovesOldJournalsThatKeepNothing(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 4, 24, 0, 0, 0, 0, time.UTC)
+	a := &Agent{opt: Options{StateDir: t.TempDir(), Clock: clock.NewFixed(now)}, log: slog.New(slog.DiscardHandler)}
+	want := map[string]bool{}
+	for i, c := range []struct {
+		state string
+		days  int
+		stays bool
+	}{{inplace.StateSettled, 91, false}, {inplace.StateRolledBack, 91, false}, {inplace.StateSettled, 89, true}, {inplace.StateKept, 400, true}, {inplace.StateUndone, 400, true}} {
+		id := fmt.Sprintf("restore-%d", i)
+		dir := filepath.Join(journalDir(a.opt.StateDir, "s"), id)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(map[string]any{"version": 1, "id": id, "state": c.state, "began": now.AddDate(0, 0, -c.days)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "journal.json"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want[id] = c.stays
+	}
+	a.mendAll(t.Context())
+	for id, stays := range want {
+		if had, err := journal(journalDir(a.opt.StateDir, "s"), id); err != nil || (had.State != "") != stays {
+			t.Errorf("%s: %+v, %v; it should stay: %v", id, had, err, stays)
+		}
 	}
 }
 

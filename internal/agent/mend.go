@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"time"
 
 	"holdfast/internal/agentproto"
@@ -33,11 +35,35 @@ func (a *Agent) mendAll(ctx context.Context) {
 		if err != nil {
 			a.log.Error("a site's journals of restores cannot be read", "site", site, "error", err)
 		}
+		if err == nil && !open {
+			a.forget(site)
+		}
 		if !open || a.worksOn(site) {
 			continue
 		}
 		if r := a.mendSite(ctx, site); r.Outcome != agentproto.OutcomeGood && r.ErrorCode != CodeSiteBusy {
 			a.log.Error("a restore that was cut short is not at its end yet; it is tried again", "site", site, "code", r.ErrorCode, "error", r.Error)
+		}
+	}
+}
+
+// journalsKept is how long the journal of a restore that keeps nothing aside any
+// more is kept, for whoever wants to look at what it did.
+const journalsKept = 90 * 24 * time.Hour
+
+// forget removes a site's journals that nobody needs any more.
+func (a *Agent) forget(site string) {
+	dir := journalDir(a.opt.StateDir, site)
+	all, err := journals(dir)
+	if err != nil {
+		return // it was said
+	}
+	for _, h := range all {
+		over := h.State == inplace.StateSettled || h.State == inplace.StateRolledBack
+		if over && a.opt.Clock.Now().Sub(h.Began) > journalsKept {
+			if err := os.RemoveAll(filepath.Join(dir, h.ID)); err != nil {
+				a.log.Warn("an old journal cannot be removed", "restore", h.ID, "error", err)
+			}
 		}
 	}
 }
