@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/internal/authz"
+	"holdfast/internal/capacity"
 	"holdfast/internal/id"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
@@ -45,6 +46,7 @@ type Today struct {
 	Without    dbq.TodayWithoutRow
 	Silent     []SilentHost // those silent the longest
 	Storage    []dbq.TodayStorageRow
+	Forecasts  map[id.Destination]capacity.Forecast // of those in Storage
 	Apart      dbq.TodayApartRow
 	CountedAll int64 // how many are counted at most
 }
@@ -75,6 +77,9 @@ func (a *App) LookAtToday(ctx context.Context, who authz.Actor) (Today, error) {
 		if t.Storage, err = tx.TodayStorage(ctx, dbq.TodayStorageParams{Since: tx.Now.Add(-todayTasks), PageSize: 200}); err != nil {
 			return err
 		}
+		if err := t.foresee(ctx, tx); err != nil {
+			return err
+		}
 		if t.Apart, err = tx.TodayApart(ctx, todayCounted); err != nil {
 			return err
 		}
@@ -82,6 +87,25 @@ func (a *App) LookAtToday(ctx context.Context, who authz.Actor) (Today, error) {
 		return err
 	})
 	return t, err
+}
+
+// foresee tells when each storage is full, as its own page does.
+func (t *Today) foresee(ctx context.Context, tx *store.Tx) error {
+	days, err := tx.DailySamplesSince(ctx, dbq.DailySamplesSinceParams{Since: forecastFrom(tx.Now), Now: tx.Now})
+	if err != nil {
+		return err
+	}
+	of := map[id.Destination][]dbq.UsageSample{}
+	for _, d := range days {
+		of[d.DestinationID] = append(of[d.DestinationID], d)
+	}
+	t.Forecasts = make(map[id.Destination]capacity.Forecast, len(t.Storage))
+	for _, s := range t.Storage {
+		i := DestinationInfo{Newest: &dbq.UsageSample{FreeBytes: s.FreeBytes, TotalBytes: s.TotalBytes}}
+		i.foresee(of[s.DestinationID])
+		t.Forecasts[s.DestinationID] = i.Forecast
+	}
+	return nil
 }
 
 func silentHosts(ctx context.Context, tx *store.Tx) ([]SilentHost, error) {

@@ -30,10 +30,14 @@ SELECT p.id, p.name, p.version, v.body FROM policy p JOIN policy_version v ON v.
 -- name: SetSitePolicy :execrows
 UPDATE site SET policy_id = sqlc.narg(policy_id) WHERE tenant_id = $1 AND id = $2 AND state <> 'removed';
 
+-- The first sites of a policy by name. Nearly all follow the published one, so
+-- the order finds them at once; those of another are gathered first.
 -- name: SitesOfPolicy :many
 SELECT s.tenant_id, s.id, s.name, s.time_zone, s.created_at, t.name AS tenant_name
-FROM site s JOIN tenant t ON t.id = s.tenant_id
-WHERE s.state <> 'removed' AND s.policy_id IS NOT DISTINCT FROM sqlc.narg(policy_id)::uuid ORDER BY s.name LIMIT sqlc.arg(page_size);
+FROM ((SELECT st.tenant_id, st.site_id FROM standing st WHERE sqlc.narg(policy_id)::uuid IS NULL AND st.policy_id IS NULL ORDER BY st.name, st.site_id LIMIT sqlc.arg(page_size))
+  UNION ALL
+  (SELECT f.tenant_id, f.site_id FROM (SELECT st.tenant_id, st.site_id, st.name FROM standing st WHERE st.policy_id = sqlc.narg(policy_id)::uuid OFFSET 0) f ORDER BY f.name, f.site_id LIMIT sqlc.arg(page_size))) k
+JOIN site s ON s.tenant_id = k.tenant_id AND s.id = k.site_id JOIN tenant t ON t.id = s.tenant_id ORDER BY lower(s.name) COLLATE "C", s.id;
 
 -- name: CountSitesOfPolicy :one
 SELECT count(*) FROM site WHERE policy_id = sqlc.arg(policy_id)::uuid AND state <> 'removed';

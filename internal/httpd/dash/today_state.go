@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"holdfast/internal/capacity"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/store/dbq"
 	"holdfast/web/dash"
@@ -35,8 +36,8 @@ func (t todayPage) storage() (out []weighed) {
 	return out
 }
 
-// filling says that a destination has little room left; nil where it has, or
-// where nobody knows.
+// filling says that a destination has little room left, or will soon have none;
+// nil where neither is so, or where nobody knows.
 func (t todayPage) filling(s dbq.TodayStorageRow) *dash.Risk {
 	r := &dash.Risk{State: ui.Late, Word: "filling"}
 	used := int64(0)
@@ -48,12 +49,23 @@ func (t todayPage) filling(s dbq.TodayStorageRow) *dash.Risk {
 		used = 100 - *s.FreeBytes*100 / *s.TotalBytes
 		r.Detail = words.Bytes(*s.FreeBytes) + " of " + words.Bytes(*s.TotalBytes) + " are free."
 	}
-	if used < storageLate {
+	f := t.Forecasts[s.DestinationID]
+	soon := f.Outlook == capacity.Fills && f.Alarm() != capacity.Calm
+	if used < storageLate && !soon {
 		return nil
 	}
 	r.Title = s.Name + " is " + strconv.FormatInt(min(used, 100), 10) + " % full"
+	switch {
+	case soon && used < storageLate:
+		r.Title = s.Name + " is full in " + aboutDays(f.In)
+	case f.Outlook == capacity.Fills:
+		r.Title += ", and full in " + aboutDays(f.In)
+	}
+	if note := rangeWords(f); f.Outlook == capacity.Fills && note != "" {
+		r.Detail += " As it grew so far: " + words.Stop(note)
+	}
 	r.Detail += " When it is full, no copy of its sites can be taken. Give it more room, keep less by policy, or move sites to other storage."
-	if used >= storageFull {
+	if used >= storageFull || soon && f.Alarm() == capacity.Urgent {
 		r.State = ui.Failed
 	}
 	return r

@@ -277,3 +277,17 @@ func TestRuns_AreChosenAndPaged(t *testing.T) {
 		t.Errorf("a customer chooses by host: %d", got.status)
 	}
 }
+
+// Where it is known when storage is full, the first page says so, before there
+// is little room left.
+func TestToday_SaysWhenStorageIsFull(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b := h.signIn("operator")
+	h.wantNone(b.get("/today"), "full in about")
+	h.feed(20, 1_000_000_000, 41_500_000_000)
+	h.wantAll(b.get("/today"), "default is full in about 20 days", "are free. When it is full, no copy", "Open storage")
+	h.exec(`DELETE FROM usage_sample`)
+	h.feed(20, 1_000_000_000, 23_000_000_000)
+	h.wantAll(b.get("/today"), "default is 92 % full, and full in about ")
+}

@@ -263,8 +263,10 @@ func (q *Queries) SetSitePolicy(ctx context.Context, arg SetSitePolicyParams) (i
 
 const sitesOfPolicy = `-- name: SitesOfPolicy :many
 SELECT s.tenant_id, s.id, s.name, s.time_zone, s.created_at, t.name AS tenant_name
-FROM site s JOIN tenant t ON t.id = s.tenant_id
-WHERE s.state <> 'removed' AND s.policy_id IS NOT DISTINCT FROM $1::uuid ORDER BY s.name LIMIT $2
+FROM ((SELECT st.tenant_id, st.site_id FROM standing st WHERE $1::uuid IS NULL AND st.policy_id IS NULL ORDER BY st.name, st.site_id LIMIT $2)
+  UNION ALL
+  (SELECT f.tenant_id, f.site_id FROM (SELECT st.tenant_id, st.site_id, st.name FROM standing st WHERE st.policy_id = $1::uuid OFFSET 0) f ORDER BY f.name, f.site_id LIMIT $2)) k
+JOIN site s ON s.tenant_id = k.tenant_id AND s.id = k.site_id JOIN tenant t ON t.id = s.tenant_id ORDER BY lower(s.name) COLLATE "C", s.id
 `
 
 type SitesOfPolicyParams struct {
@@ -281,6 +283,8 @@ type SitesOfPolicyRow struct {
 	TenantName string
 }
 
+// The first sites of a policy by name. Nearly all follow the published one, so
+// the order finds them at once; those of another are gathered first.
 func (q *Queries) SitesOfPolicy(ctx context.Context, arg SitesOfPolicyParams) ([]SitesOfPolicyRow, error) {
 	rows, err := q.db.Query(ctx, sitesOfPolicy, arg.PolicyID, arg.PageSize)
 	if err != nil {
