@@ -222,6 +222,9 @@ func (l *ledger) saveCharge(ctx context.Context) error {
 		return nil
 	}
 	paidAt := l.charge.PaidAt
+	if l.book.State.Open() {
+		paidAt = nil
+	}
 	if paidAt == nil && (l.book.State == billing.Paid || l.book.State == billing.Offline || l.book.Intent != "" && l.charge.PaymentIntent == "") {
 		paidAt = &l.tx.Now
 	}

@@ -31,13 +31,12 @@ func (a *App) TakeWebhook(ctx context.Context, body []byte, signature string) er
 		return err
 	}
 	return a.system(ctx, "stripe", func(ctx context.Context, tx *store.Tx) error {
-		_, err := a.keepEvent(ctx, tx, e, "webhook")
-		return err
+		return a.keepEvent(ctx, tx, e, "webhook")
 	})
 }
 
 // keepEvent keeps an event that is not known yet and queues its job.
-func (a *App) keepEvent(ctx context.Context, tx *store.Tx, e billing.EventReport, via string) (fresh bool, err error) {
+func (a *App) keepEvent(ctx context.Context, tx *store.Tx, e billing.EventReport, via string) error {
 	state, why := dbq.StripeEventStateReceived, ""
 	switch {
 	case e.Live != a.stripe.Live():
@@ -49,9 +48,9 @@ func (a *App) keepEvent(ctx context.Context, tx *store.Tx, e billing.EventReport
 		ID: e.ID, Kind: e.Kind, ObjectID: e.Object, ApiVersion: e.APIVersion, Live: e.Live, Via: via, State: state, Error: why, HappenedAt: e.At, Now: tx.Now,
 	})
 	if err != nil || n == 0 || state != dbq.StripeEventStateReceived {
-		return n > 0, err
+		return err
 	}
-	return true, tx.Enqueue(ctx, river.InsertManyParams{Args: job.StripeEvent{Event: e.ID}})
+	return tx.Enqueue(ctx, river.InsertManyParams{Args: job.StripeEvent{Event: e.ID}})
 }
 
 // matters tells whether events of this kind hint at a fee.

@@ -40,6 +40,9 @@ func (a *App) Pay(ctx context.Context, who authz.Actor, ticket id.Ticket) (addre
 	if _, err := authz.Check(who, authz.PayFee, t.TenantID); err != nil {
 		return "", hide(err, "ticket")
 	}
+	if err := a.SquareCharge(ctx, ticket); err != nil { // a fee that was paid back may be wanted again
+		return "", err
+	}
 	for range 3 { // each round ends old pages; two at once need no more
 		row, old, err := a.planCheckout(ctx, who, t)
 		if err != nil {

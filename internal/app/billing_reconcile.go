@@ -82,7 +82,7 @@ func (a *App) reconcileEvents(ctx context.Context) error {
 		after = page[len(page)-1].ID
 		if err := a.system(ctx, "stripe", func(ctx context.Context, tx *store.Tx) error {
 			for _, e := range page {
-				if _, err := a.keepEvent(ctx, tx, e, "reconcile"); err != nil {
+				if err := a.keepEvent(ctx, tx, e, "reconcile"); err != nil {
 					return err
 				}
 			}

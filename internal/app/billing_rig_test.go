@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"testing"
 	"time"
 
@@ -21,7 +20,6 @@ import (
 	"holdfast/internal/fakestripe"
 	"holdfast/internal/httpd/hook"
 	"holdfast/internal/id"
-	"holdfast/internal/store/dbq"
 	"holdfast/internal/stripeapi"
 	"holdfast/internal/tenant"
 	"holdfast/internal/testkit"
@@ -198,7 +196,6 @@ func (r *till) do(j billingJob) error {
 		Event    string
 		Checkout id.Checkout
 		Refund   id.Refund
-		Ticket   id.Ticket
 	}
 	r.Must(json.Unmarshal(j.args, &args))
 	ctx := r.t.Context()
@@ -209,8 +206,6 @@ func (r *till) do(j billingJob) error {
 		return r.EndCheckout(ctx, args.Checkout)
 	case "send_refund":
 		return r.SendRefund(ctx, args.Refund)
-	case "square_charge":
-		return r.SquareCharge(ctx, args.Ticket)
 	case "reconcile_billing":
 		return r.ReconcileBilling(ctx)
 	}
@@ -240,7 +235,12 @@ func (r *till) agree(t id.Ticket) {
 		want = int64(billing.Fee)
 	}
 	for _, k := range v.Checkouts {
-		stuck := slices.ContainsFunc(v.Refunds, func(f dbq.Refund) bool { return f.PaymentIntent == k.PaymentIntent && f.State == billing.RefundFailed })
+		stuck := false // its newest refund failed
+		for _, f := range v.Refunds {
+			if f.PaymentIntent == k.PaymentIntent {
+				stuck = f.State == billing.RefundFailed
+			}
+		}
 		if k.State != billing.PaidFor || k.PaymentIntent == v.Charge.PaymentIntent || !stuck {
 			continue
 		}

@@ -200,10 +200,7 @@ func (l *ledger) sawDispute(ctx context.Context, d billing.DisputeReport) error 
 	if s != billing.DisputeOpen {
 		row.ClosedAt = &l.tx.Now
 	}
-	if err := l.tx.SaveDispute(ctx, dbq.SaveDisputeParams{
-		TenantID: row.TenantID, ID: row.ID, ChargeID: row.ChargeID, StripeID: row.StripeID, PaymentIntent: row.PaymentIntent, Status: row.Status, Reason: row.Reason,
-		AmountCents: row.AmountCents, OpenedAt: row.OpenedAt, ClosedAt: row.ClosedAt,
-	}); err != nil {
+	if err := l.tx.SaveDispute(ctx, dbq.SaveDisputeParams(row)); err != nil {
 		return err
 	}
 	l.disputes[d.ID] = row

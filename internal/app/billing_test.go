@@ -205,20 +205,27 @@ func TestRefund_IsWholeAndOnceAndAFailureIsTold(t *testing.T) {
 	}
 	r.Must(r.SeenAlarm(t.Context(), r.billing, k))
 	r.Must(r.RefundFee(t.Context(), r.billing, k, billing.Fee, "again"))
-	r.settle()
+	if p := r.work(); p != nil {
+		t.Fatal(p)
+	}
 	v = r.state(k, billing.Refunded)
 	if v.Charge.Alarm != "" {
 		t.Errorf("told again: %+v", v.Charge)
 	}
 	r.agree(k)
+	// The ticket, whose restore has not begun, waits for its fee again.
+	r.stripe.Pay(r.open(k), fakestripe.Card)
+	r.settle()
+	r.state(k, billing.Paid)
+	r.agree(k)
 }
 
 // What somebody does in Stripe's own pages is seen: a whole refund is taken for
-// one, a part is told to people.
+// one, so that the ticket waits for its fee again; a part is told to people.
 func TestRefund_InStripeItselfIsSeen(t *testing.T) {
 	t.Parallel()
 	r := newTill(t)
-	for cents, want := range map[int64]billing.ChargeState{int64(billing.Fee): billing.Refunded, 2500: billing.Paid} {
+	for cents, want := range map[int64]billing.ChargeState{int64(billing.Fee): billing.Due, 2500: billing.Paid} {
 		k := r.ticket()
 		s := r.open(k)
 		r.stripe.Pay(s, fakestripe.Card)

@@ -3,12 +3,9 @@ package app
 import (
 	"context"
 
-	"github.com/riverqueue/river"
-
 	"holdfast/internal/billing"
 	"holdfast/internal/errs"
 	"holdfast/internal/id"
-	"holdfast/internal/job"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
 	"holdfast/internal/ticket"
@@ -17,11 +14,11 @@ import (
 // What a ticket does with its fee, and what the fee does with the ticket, meets
 // here. The ticket asks by the functions of this file; it hears of every change
 // by chargeMoved, within the transaction of the change. A customer's own
-// transaction may not touch money: it asks by squareCharge.
+// transaction may not touch money.
 
 // openCharge makes the fee of a restore ticket due, once: a ticket that has a
-// charge keeps it, and one that was given up is due again. The transaction must
-// be staff's or the system's.
+// charge keeps it, and one that was given up or paid back is due again. The
+// transaction must be staff's or the system's.
 func (a *App) openCharge(ctx context.Context, tx *store.Tx, of id.Tenant, t id.Ticket) (dbq.Charge, error) {
 	made := id.New[id.Charge]()
 	n, err := tx.InsertCharge(ctx, dbq.InsertChargeParams{TenantID: of, ID: made, TicketID: t, AmountCents: billing.Fee, Now: tx.Now})
@@ -35,7 +32,7 @@ func (a *App) openCharge(ctx context.Context, tx *store.Tx, of id.Tenant, t id.T
 	if n > 0 {
 		return l.charge, tx.Event(ctx, "charge.due", ofCharge(l.charge), map[string]any{"ticket": t.String(), "cents": l.charge.AmountCents})
 	}
-	if l.charge.State == billing.Void {
+	if l.charge.State == billing.Void || l.charge.State == billing.Refunded {
 		err = l.apply(ctx, billing.Event{Verb: billing.Renew})
 	}
 	return l.charge, err
@@ -62,12 +59,6 @@ func (a *App) endCharge(ctx context.Context, tx *store.Tx, of id.Tenant, t id.Ti
 		return l.apply(ctx, billing.Event{Verb: billing.GiveBack, Why: why})
 	}
 	return nil
-}
-
-// squareCharge asks for the ticket's fee to be brought in line with the ticket
-// once the transaction has committed. Any transaction may ask.
-func (a *App) squareCharge(ctx context.Context, tx *store.Tx, t id.Ticket) error {
-	return tx.Enqueue(ctx, river.InsertManyParams{Args: job.SquareCharge{Ticket: t}})
 }
 
 // SquareCharge brings a ticket's fee in line with the ticket: one that was

@@ -20,7 +20,7 @@ const (
 	PayOffline Verb = "pay_offline" // Event.Intent is OfflineIntent
 	GiveBack   Verb = "give_back"   // what settles the charge is to be paid back
 	GiveUp     Verb = "void"        // the ticket ended unpaid
-	Renew      Verb = "renew"       // and goes on after all
+	Renew      Verb = "renew"       // and goes on after all, or the fee that was paid back is wanted again
 )
 
 // Event is one fact or decision.
@@ -182,10 +182,10 @@ func (b *Book) decide(e Event) ([]Effect, error) {
 		}
 		return nil, err
 	case Renew:
-		if b.State != Void {
-			return nil, refused("The fee is %s; only one that was given up can be asked for again.", b.State)
+		if b.State != Void && b.State != Refunded {
+			return nil, refused("The fee is %s; only one that was given up or paid back can be asked for again.", b.State)
 		}
-		b.State = Due
+		b.State, b.Intent = Due, ""
 		return nil, nil
 	case GiveBack:
 		if b.State != Paid && b.State != Offline {
@@ -331,7 +331,7 @@ func told(old, next ChargeState) (all []Effect) {
 	}
 	switch next {
 	case Due:
-		if old == Void {
+		if old == Void || old == Refunded {
 			say(MoveRenewed)
 		} else {
 			say(MovePaymentFailed)

@@ -57,7 +57,7 @@ var moves = map[ChargeState][]ChargeState{
 	Waived:    {},
 	Offline:   {Refunding, Refunded},
 	Refunding: {Refunded, Paid, Offline, Disputed, Lost},
-	Refunded:  {Paid, Offline, Refunding, Disputed, Lost},
+	Refunded:  {Due, Paid, Offline, Refunding, Disputed, Lost},
 	Disputed:  {Paid, Lost, Refunding, Refunded},
 	Lost:      {Paid, Refunding, Refunded, Disputed},
 	Void:      {Due},

@@ -99,6 +99,8 @@ func TestApply_LeadsWhereTheFactsLead(t *testing.T) {
 		"back fails after it succeeded": {[]Event{paid(0), giveBack, refund("re_0", "pi_0", RefundSucceeded), refund("re_0", "pi_0", RefundFailed), refund("re_0", "pi_0", RefundSucceeded)}, Paid, []Move{MovePaid, MoveRefunding, MoveRefunded, MoveRefundFailed}, [3]int{1, 5, 1}},
 		"back again":                    {[]Event{paid(0), giveBack, refund("re_0", "pi_0", RefundFailed), giveBack}, Refunding, []Move{MovePaid, MoveRefunding, MoveRefundFailed, MoveRefunding}, [3]int{2, 4, 1}},
 		"back by the dashboard":         {[]Event{paid(0), refund("theirs", "pi_0", RefundSucceeded)}, Refunded, []Move{MovePaid, MoveRefunded}, [3]int{0, 2, 1}},
+		"back, and asked for again":     {[]Event{paid(0), giveBack, refund("re_0", "pi_0", RefundSucceeded), {Verb: Renew}, paid(1)}, Paid, []Move{MovePaid, MoveRefunding, MoveRefunded, MoveRenewed, MovePaid}, [3]int{1, 3, 0}},
+		"back fails when asked again":   {[]Event{paid(0), giveBack, refund("re_0", "pi_0", RefundSucceeded), {Verb: Renew}, refund("re_0", "pi_0", RefundFailed)}, Paid, []Move{MovePaid, MoveRefunding, MoveRefunded, MoveRenewed, MovePaid}, [3]int{1, 4, 1}},
 		"disputed":                      {[]Event{paid(0), dispute("pi_0", DisputeOpen)}, Disputed, []Move{MovePaid, MoveFrozen}, [3]int{0, 2, 1}},
 		"disputed and won":              {[]Event{paid(0), dispute("pi_0", DisputeOpen), dispute("pi_0", DisputeWon), dispute("pi_0", DisputeOpen)}, Paid, []Move{MovePaid, MoveFrozen, MoveThawed}, [3]int{0, 4, 2}},
 		"disputed and lost":             {[]Event{paid(0), dispute("pi_0", DisputeOpen), dispute("pi_0", DisputeLost)}, Lost, []Move{MovePaid, MoveFrozen, MoveLost}, [3]int{0, 3, 2}},
@@ -136,7 +138,7 @@ func TestApply_MovesNothingForAnotherAmount(t *testing.T) {
 func TestApply_RefusesWhatTheTableOmits(t *testing.T) {
 	t.Parallel()
 	may := map[Verb][]ChargeState{
-		Waive: {Due, Pending}, GiveUp: {Due, Pending}, PayOffline: {Due, Pending}, Renew: {Void}, GiveBack: {Paid, Offline}, "nonsense": nil,
+		Waive: {Due, Pending}, GiveUp: {Due, Pending}, PayOffline: {Due, Pending}, Renew: {Void, Refunded}, GiveBack: {Paid, Offline}, "nonsense": nil,
 	}
 	for v, states := range may {
 		for _, s := range ChargeStates() {

@@ -49,20 +49,6 @@ func (SendRefund) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: QueueBilling, MaxAttempts: 8}
 }
 
-// SquareCharge makes a ticket's fee say what the ticket does: what ended unpaid
-// is no longer due, what ended paid goes back.
-type SquareCharge struct {
-	Ticket id.Ticket `json:"ticket"`
-}
-
-// Kind names the job in River's table.
-func (SquareCharge) Kind() string { return "square_charge" }
-
-// InsertOpts puts it in the queue of money.
-func (SquareCharge) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: QueueBilling, MaxAttempts: 8}
-}
-
 // ReconcileBilling is the net under all money: what no webhook brought, and
 // what was begun and not ended.
 type ReconcileBilling struct{}

@@ -48,15 +48,6 @@ func (w sendRefund) Work(ctx context.Context, j *river.Job[job.SendRefund]) erro
 	return final(w.app.SendRefund(ctx, j.Args.Refund))
 }
 
-type squareCharge struct {
-	river.WorkerDefaults[job.SquareCharge]
-	app *app.App
-}
-
-func (w squareCharge) Work(ctx context.Context, j *river.Job[job.SquareCharge]) error {
-	return w.app.SquareCharge(ctx, j.Args.Ticket)
-}
-
 type reconcileBilling struct {
 	river.WorkerDefaults[job.ReconcileBilling]
 	app *app.App
@@ -82,6 +73,5 @@ func addBilling(workers *river.Workers, a *app.App) {
 	river.AddWorker(workers, stripeEvent{app: a})
 	river.AddWorker(workers, endCheckout{app: a})
 	river.AddWorker(workers, sendRefund{app: a})
-	river.AddWorker(workers, squareCharge{app: a})
 	river.AddWorker(workers, reconcileBilling{app: a})
 }

@@ -134,11 +134,12 @@ SELECT k.id, k.tenant_id, k.number, k.state, k.subject FROM ticket k WHERE k.id 
 SELECT k.id, k.tenant_id, k.number, k.state, k.subject FROM ticket k WHERE k.number = $1;
 
 -- Charges that say something else than their ticket: it ended and the fee can
--- still be paid or is still ours, or the fee settled and it still waits.
+-- still be paid or is still ours, or it waits for a fee that is not due.
 -- name: ChargesApart :many
 SELECT c.tenant_id, c.ticket_id FROM charge c JOIN ticket k ON k.tenant_id = c.tenant_id AND k.id = c.ticket_id
-WHERE c.state IN ('due', 'pending', 'paid', 'offline') AND k.state IN ('declined', 'withdrawn')
-  AND NOT (c.state IN ('paid', 'offline') AND EXISTS (SELECT 1 FROM refund r WHERE r.tenant_id = c.tenant_id AND r.charge_id = c.id AND r.payment_intent = c.payment_intent))
+WHERE (c.state IN ('due', 'pending', 'paid', 'offline') AND k.state IN ('declined', 'withdrawn')
+    AND NOT (c.state IN ('paid', 'offline') AND EXISTS (SELECT 1 FROM refund r WHERE r.tenant_id = c.tenant_id AND r.charge_id = c.id AND r.payment_intent = c.payment_intent))
+  OR c.state IN ('void', 'refunded') AND k.state = 'awaiting_payment')
   AND k.updated_at < sqlc.arg(before)::timestamptz
 ORDER BY c.updated_at LIMIT sqlc.arg(page_size);
 

@@ -251,8 +251,9 @@ func (q *Queries) ChargeSums(ctx context.Context) ([]ChargeSumsRow, error) {
 
 const chargesApart = `-- name: ChargesApart :many
 SELECT c.tenant_id, c.ticket_id FROM charge c JOIN ticket k ON k.tenant_id = c.tenant_id AND k.id = c.ticket_id
-WHERE c.state IN ('due', 'pending', 'paid', 'offline') AND k.state IN ('declined', 'withdrawn')
-  AND NOT (c.state IN ('paid', 'offline') AND EXISTS (SELECT 1 FROM refund r WHERE r.tenant_id = c.tenant_id AND r.charge_id = c.id AND r.payment_intent = c.payment_intent))
+WHERE (c.state IN ('due', 'pending', 'paid', 'offline') AND k.state IN ('declined', 'withdrawn')
+    AND NOT (c.state IN ('paid', 'offline') AND EXISTS (SELECT 1 FROM refund r WHERE r.tenant_id = c.tenant_id AND r.charge_id = c.id AND r.payment_intent = c.payment_intent))
+  OR c.state IN ('void', 'refunded') AND k.state = 'awaiting_payment')
   AND k.updated_at < $1::timestamptz
 ORDER BY c.updated_at LIMIT $2
 `
@@ -268,7 +269,7 @@ type ChargesApartRow struct {
 }
 
 // Charges that say something else than their ticket: it ended and the fee can
-// still be paid or is still ours, or the fee settled and it still waits.
+// still be paid or is still ours, or it waits for a fee that is not due.
 func (q *Queries) ChargesApart(ctx context.Context, arg ChargesApartParams) ([]ChargesApartRow, error) {
 	rows, err := q.db.Query(ctx, chargesApart, arg.Before, arg.PageSize)
 	if err != nil {
