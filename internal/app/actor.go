@@ -36,3 +36,12 @@ func (a *App) ActorNames(ctx context.Context, who authz.Actor, actors []string) 
 	})
 	return out, err
 }
+
+// PolicyNames gives the names of all policies, the published one first.
+func (a *App) PolicyNames(ctx context.Context, who authz.Actor) (names []string, err error) {
+	err = a.do(ctx, who, authz.ViewPolicies, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
+		names, err = tx.PolicyNames(ctx)
+		return err
+	})
+	return append([]string{PublishedPolicy}, names...), err
+}

@@ -30,6 +30,7 @@ type Config struct {
 	VaultDir      string // of the default destination
 	Attachments   string // folder of what is attached to tickets
 	SecureCookies bool   // pages are reached by HTTPS
+	Proxies       string // networks of our own proxies, with commas; "" where browsers reach us directly
 	Gallery       bool   // serve every component in every state, for those who build pages
 	People        PeopleConfig
 	Hoster        HosterConfig
@@ -56,6 +57,7 @@ var Settings = []struct {
 	{"vault-dir", "HOLDFAST_VAULT_DIR", "", "folder of the default destination (default: vault in the state folder)"},
 	{"attachments", "HOLDFAST_ATTACHMENTS", "", "folder of the files that people attach to tickets, shared by all processes (default: attachments in the state folder)"},
 	{"secure-cookies", "HOLDFAST_SECURE_COOKIES", "false", "true when the pages are reached by HTTPS"},
+	{"proxies", "HOLDFAST_PROXIES", "", "networks of your own proxies before the pages, like 10.0.0.5/32,fd00::/64: what they say of where a request came from is believed; empty for none"},
 	{"name", "HOLDFAST_NAME", "Holdfast", "what this installation calls itself, in mails and in authenticator apps"},
 	{"hoster-name", "HOLDFAST_HOSTER_NAME", someHoster, "whose pages customers see, and where everybody signs in"},
 	{"hoster-logo", "HOLDFAST_HOSTER_LOGO", "", "file of the hoster's mark, a PNG or a plain SVG of at most 64 kB; empty draws ours"},
@@ -93,7 +95,7 @@ func FromSettings(get func(flag string) string) (Config, error) {
 	c := Config{
 		StateDir: get("state-dir"), DatabaseURL: get("database-url"), MigrateURL: get("migrate-url"), MasterKeyFile: get("master-key-file"),
 		Listen: get("listen"), AgentListen: get("agent-listen"), AgentURL: get("agent-url"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
-		VaultDir: get("vault-dir"), Attachments: get("attachments"), LogLevel: get("log-level"), People: peopleSettings(get),
+		VaultDir: get("vault-dir"), Attachments: get("attachments"), LogLevel: get("log-level"), Proxies: get("proxies"), People: peopleSettings(get),
 		Hoster: HosterConfig{Name: get("hoster-name"), LogoFile: get("hoster-logo")},
 	}
 	var wrong []error
@@ -165,6 +167,9 @@ func (c *Config) Check() error {
 		if err != nil || p.Scheme != "https" || p.Host == "" || strings.Trim(p.Path, "/") != "" {
 			wrong = append(wrong, errs.Field("HOLDFAST_AGENT_URL", "%q must be https://host:port with no path", c.AgentURL))
 		}
+	}
+	if _, err := networks(c.Proxies); err != nil {
+		wrong = append(wrong, err)
 	}
 	wrong = append(wrong, c.People.check()...)
 	wrong = append(wrong, c.Hoster.check()...)

@@ -31,6 +31,8 @@ func TestSettings_EachWrongValueIsNamedInOneLine(t *testing.T) {
 		{"listen", "8080", "HOLDFAST_LISTEN"},
 		{"url", "backup.hoster.example", "HOLDFAST_URL"},
 		{"url", "https://h.example/path", "HOLDFAST_URL"},
+		{"proxies", "10.0.0.0/99", "HOLDFAST_PROXIES"},
+		{"proxies", "10.0.0.1, 0.0.0.0/0", "HOLDFAST_PROXIES"},
 		{"name", "two\nlines", "HOLDFAST_NAME"},
 		{"smtp-url", "http://mail.example", "HOLDFAST_SMTP_URL"},
 		{"mail-from", "a@b.example", "HOLDFAST_SMTP_URL"},

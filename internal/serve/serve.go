@@ -18,7 +18,6 @@ import (
 	"holdfast/internal/clock"
 	"holdfast/internal/errs"
 	"holdfast/internal/httpd/agentdoor"
-	"holdfast/internal/httpd/api"
 	"holdfast/internal/keeper"
 	"holdfast/internal/selfcert"
 	"holdfast/internal/store"
@@ -176,7 +175,7 @@ func (s *Server) begin(ctx context.Context, c Config, tlsConfig *tls.Config, web
 		BaseContext: func(net.Listener) context.Context { return work }, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 	s.web = &http.Server{
-		Handler:           besideHooks(s.App, c.Logger, besideAPI(api.New(api.Config{App: s.App, Logger: c.Logger, Clock: clock.System{}}), pages)),
+		Handler:           besideHooks(s.App, c.Logger, besideAPI(s.scripts(c), pages)),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BaseContext: func(net.Listener) context.Context { return work },
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}

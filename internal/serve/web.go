@@ -23,6 +23,12 @@ func besideAPI(door, pages http.Handler) http.Handler {
 	})
 }
 
+// scripts is the API. Check has read the networks of the proxies already.
+func (s *Server) scripts(c Config) http.Handler {
+	proxies, _ := networks(c.Proxies)
+	return api.New(api.Config{App: s.App, Logger: c.Logger, Clock: clock.System{}, Proxies: proxies})
+}
+
 // pages are those of people: the staff's, and the customers' within them.
 func (s *Server) pages(c Config, h *hub) (http.Handler, error) {
 	provider, err := c.People.provider()
@@ -33,8 +39,12 @@ func (s *Server) pages(c Config, h *hub) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := networks(c.Proxies)
+	if err != nil {
+		return nil, err
+	}
 	return dash.New(dash.Config{
-		App: s.App, Logger: c.Logger, Clock: clock.System{}, SecureCookies: c.SecureCookies, Runs: h.runs, Version: c.Version, Provider: provider, Gallery: c.Gallery,
+		App: s.App, Logger: c.Logger, Clock: clock.System{}, SecureCookies: c.SecureCookies, Runs: h.runs, Version: c.Version, Provider: provider, Gallery: c.Gallery, Proxies: proxies,
 		AgentURL: s.AgentURL, AgentPin: s.Pin, Brand: c.Hoster.brand(mark),
 		Customers: func(in dash.Inside) dash.Beside {
 			return portal.New(portal.Config{App: s.App, Clock: clock.System{}, Mark: mark}, in)

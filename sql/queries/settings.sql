@@ -15,3 +15,7 @@ ON CONFLICT (one) DO UPDATE SET version = excluded.version, hoster_name = exclud
   second_approval = excluded.second_approval, reminder_days = excluded.reminder_days, auto_close_days = excluded.auto_close_days, language = excluded.language,
   changed_by = excluded.changed_by, changed_at = excluded.changed_at
 WHERE s.version = sqlc.arg(was)::int;
+
+-- The policies that a site may be given, besides the published one.
+-- name: PolicyNames :many
+SELECT name FROM policy ORDER BY name LIMIT 200;

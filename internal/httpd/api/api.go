@@ -41,7 +41,7 @@ type Config struct {
 	Logger *slog.Logger
 	Clock  clock.Clock
 	// Proxies are the networks of our own proxies, whose X-Forwarded-For is
-	// believed when wrong tokens are counted.
+	// believed when wrong tokens are counted, and where what is done came from.
 	Proxies []netip.Prefix
 }
 

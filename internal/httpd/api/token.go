@@ -43,7 +43,7 @@ func (d *Door) signed(next http.Handler) http.Handler {
 			d.refuse(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bearerKey{}, who)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(app.WithAddress(r.Context(), from), bearerKey{}, who)))
 	})
 }
 

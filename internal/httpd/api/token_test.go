@@ -164,3 +164,20 @@ func TestToken_ManyGoodOnesAtOnceDoNotWait(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// What a program does is on record with where it came from; who is no proxy of
+// ours is not believed about it.
+func TestToken_WhatIsDoneNotesFromWhere(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a := h.ask("operator", http.MethodPost, sites+"/"+h.site.String()+"/backups", `{"kinds":["data"]}`, func(r *http.Request) { r.Header.Set("X-Forwarded-For", "203.0.113.9") })
+	if a.status >= 300 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if n := h.Count("SELECT count(*) FROM event WHERE actor LIKE 'token:%' AND address = '127.0.0.1'"); n == 0 {
+		t.Error("the event does not say from where")
+	}
+	if n := h.Count("SELECT count(*) FROM event WHERE address LIKE '203.%'"); n != 0 {
+		t.Error("a stranger's word for where they are is on record")
+	}
+}

@@ -296,14 +296,14 @@ func auditWho(p app.Person, e app.AuditEvent) (who, note string) {
 		return "by itself", strings.ReplaceAll(rest, "-", " ")
 	case "cli":
 		if !isStaff(p) {
-			return "staff", ""
+			return "our staff", ""
 		}
 		return "command line", "whoever is at the machine itself"
 	case "token":
 		return cmp.Or(e.Who, "a token"), "API token"
 	case "staff":
 		if !isStaff(p) {
-			return "staff", ""
+			return "our staff", ""
 		}
 		return cmp.Or(e.Who, "somebody of the staff"), e.WhoMail
 	case "customer":

@@ -112,7 +112,7 @@ func (d *Door) sendEvents(w http.ResponseWriter, r *http.Request, p app.Person, 
 func actorFor(p app.Person, actor string) string {
 	kind, _, _ := strings.Cut(actor, ":")
 	if !isStaff(p) && (kind == "staff" || kind == "cli") {
-		return "staff"
+		return "our staff"
 	}
 	return actor
 }

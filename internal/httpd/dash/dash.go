@@ -50,8 +50,8 @@ type Config struct {
 	// Brand is the hoster's, for the pages that customers see.
 	Brand ui.Brand
 	// Proxies are the networks of our own proxies, whose X-Forwarded-For is
-	// believed when tries to sign in are counted; none where browsers reach us
-	// directly.
+	// believed when tries to sign in are counted and where what is done came
+	// from; none where browsers reach us directly.
 	Proxies []netip.Prefix
 	// Provider is the staff's own identity provider; nil where there is none.
 	Provider *ProviderConfig

@@ -53,24 +53,9 @@ func (s sitePage) timeline() []dash.EventRow {
 		if len(out) == timelineRows {
 			break
 		}
-		out = append(out, dash.EventRow{When: when(s.now, e.At, s.zone), Text: text, Note: note, Who: s.who(e.Actor)})
+		out = append(out, dash.EventRow{When: when(s.now, e.At, s.zone), Text: text, Note: note, Who: actorWords(e.Actor, s.person, s.Site.TenantName, s.names)})
 	}
 	return out
-}
-
-// who says by whom something was done, as far as whoever looks needs it.
-func (s sitePage) who(actor string) string {
-	switch {
-	case actor != "" && actor == s.person.Actor.Name:
-		return "by you"
-	case strings.HasPrefix(actor, "system:") || actor == "system" || strings.HasPrefix(actor, "agent"):
-		return "by itself"
-	case strings.HasPrefix(actor, "staff:") || actor == "cli":
-		return "by staff"
-	case strings.HasPrefix(actor, "customer:"):
-		return "by somebody of " + s.Site.TenantName
-	}
-	return ""
 }
 
 // told words one event; no text for what is routine, or not known.

@@ -1,6 +1,7 @@
 package dash
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -164,10 +165,10 @@ func policySentence(p policy.Policy, now time.Time) (ui.State, []ui.Phrase) {
 // assignPolicy gives the policy to sites, after a look at what that does:
 // POST /policies/{name}/sites with site, do, and digest once it was previewed.
 func (d *Door) assignPolicy(w http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
-	name := chi.URLParam(r, "name")
 	if err := readForm(r); err != nil {
 		return nil, err
 	}
+	name := cmp.Or(chi.URLParam(r, "name"), r.PostFormValue("policy")) // the latter from a site's page
 	if _, err := authz.Check(p.Actor, authz.EditPolicies, id.Tenant{}); err != nil {
 		return nil, err
 	}

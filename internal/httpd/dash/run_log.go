@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"holdfast/internal/app"
 	"holdfast/internal/backup"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/store/dbq"
@@ -62,7 +61,7 @@ func sameDay(t time.Time, y int, m time.Month, d int) bool {
 // told words one event; no text for what is nobody's concern.
 func (s runPage) told(e dbq.Event, d runDetail) dash.LogRow {
 	host := words.Capital(s.host)
-	who := actorWords(e.Actor, s.person, s.Wait.TenantName)
+	who := actorWords(e.Actor, s.person, s.Wait.TenantName, s.names)
 	switch e.Verb {
 	case "run.planned":
 		row := dash.LogRow{State: ui.Waiting, Text: "The run was planned.", Who: who}
@@ -119,22 +118,4 @@ func because(why string) string {
 		return "."
 	}
 	return ": " + words.Stop(why)
-}
-
-// actorWords says by whom something was done, as far as whoever looks needs
-// it; nothing for what nobody knows.
-func actorWords(actor string, p app.Person, organisation string) string {
-	switch {
-	case actor != "" && actor == p.Actor.Name:
-		return "by you"
-	case strings.HasPrefix(actor, "system:") || actor == "system" || strings.HasPrefix(actor, "agent"):
-		return "by itself"
-	case strings.HasPrefix(actor, "staff:") || actor == "cli":
-		return "by staff"
-	case strings.HasPrefix(actor, "customer:"):
-		return "by somebody of " + organisation
-	case strings.HasPrefix(actor, "token:"):
-		return "by a program with a token"
-	}
-	return ""
 }

@@ -75,6 +75,9 @@ func (d *Door) runProps(ctx context.Context, p app.Person, run id.Run) (dash.Run
 	if !s.staff {
 		s.host = "its host"
 	}
+	if s.names, err = d.namesOf(ctx, p, v.Events, v.Run.AskedBy); err != nil {
+		return dash.RunProps{}, err
+	}
 	props := s.props()
 	props.Page = d.frame(p, dash.RunsSection)
 	return props, nil
@@ -156,8 +159,9 @@ type runPage struct {
 	person app.Person
 	now    time.Time
 	zone   *time.Location
-	staff  bool   // hosts and storage are named
-	host   string // "its host" for those who see none
+	staff  bool              // hosts and storage are named
+	host   string            // "its host" for those who see none
+	names  map[string]string // of those who did what happened, for staff
 }
 
 func (s runPage) props() dash.RunProps {
@@ -214,7 +218,7 @@ func (s runPage) asked() string {
 		said = "Planned by the schedule"
 	}
 	if s.Run.Reason == backup.Manual {
-		if by := actorWords(s.Run.AskedBy, s.person, s.Wait.TenantName); by != "" {
+		if by := actorWords(s.Run.AskedBy, s.person, s.Wait.TenantName, s.names); by != "" {
 			said = "Asked for " + by
 		}
 	}

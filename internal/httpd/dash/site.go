@@ -104,6 +104,9 @@ func (d *Door) siteAgain(r *http.Request, p app.Person, ref string, action authz
 	}
 	s := d.newSitePage(p, v, "")
 	s.refused = x
+	if err := d.furnish(r.Context(), &s); err != nil {
+		return nil, err
+	}
 	props := s.props()
 	props.Page = d.frame(p, dash.SitesSection)
 	props.StreamPath = ""
@@ -149,6 +152,9 @@ func (d *Door) siteProps(ctx context.Context, p app.Person, ref, asked string) (
 		return dash.SiteProps{}, err
 	}
 	s := d.newSitePage(p, v, asked)
+	if err := d.furnish(ctx, &s); err != nil {
+		return dash.SiteProps{}, err
+	}
 	return s.props(), s.asked.Wrong
 }
 
@@ -164,6 +170,9 @@ type sitePage struct {
 	ended  map[backup.Kind]*dbq.Run             // the newest run that ended by itself
 	open   map[backup.Kind]*dbq.Run
 	made   map[id.Run]*dbq.CopiesOfSiteRow
+
+	names    map[string]string // of those who did what happened, for staff
+	policies []string          // that the site may be given, for who may
 
 	judged  map[string]*app.Judged // by the copy's id
 	asked   figure.Noticed

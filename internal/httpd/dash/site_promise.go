@@ -1,6 +1,8 @@
 package dash
 
 import (
+	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -43,6 +45,12 @@ func (s sitePage) policyCard(self string) *dash.SitePolicy {
 	if may(s.person, authz.ViewPolicies, id.Tenant{}) {
 		p.Href = policyPath(s.Policy.Name)
 	}
+	if len(s.policies) > 0 {
+		p.Assign = &dash.AssignForm{Action: self + "/policy", Site: dash.Field{Value: s.Site.Name}, Why: "Shows first what it would change; nothing is changed by that."}
+		for _, name := range s.policies {
+			p.Assign.Choices = append(p.Assign.Choices, ui.Choice{Value: name, Label: name})
+		}
+	}
 	if s.may(authz.HoldCopies) && s.Site.LegalHold == "" {
 		p.Hold = &dash.PinForm{Action: self + "/" + formHold}
 		s.refused.reason(formHold, p.Hold)
@@ -56,6 +64,17 @@ func (s sitePage) policyCard(self string) *dash.SitePolicy {
 		}
 	}
 	return p
+}
+
+// furnish looks up what the page needs besides the site: who did what, and
+// which policies it may be given.
+func (d *Door) furnish(ctx context.Context, s *sitePage) (err error) {
+	if s.names, err = d.namesOf(ctx, s.person, s.Events); err != nil || !may(s.person, authz.EditPolicies, id.Tenant{}) {
+		return err
+	}
+	all, err := d.app.PolicyNames(ctx, s.person.Actor)
+	s.policies = slices.DeleteFunc(all, func(name string) bool { return name == s.Policy.Name })
+	return err
 }
 
 // brakes say why nothing of the site is deleted.

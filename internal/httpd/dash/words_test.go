@@ -99,5 +99,5 @@ func TestRuns_SayHowFarTheyAreAndWhoIsSilent(t *testing.T) {
 	says(t, b.get("/runs"), "2 runs are out of reach: the host does not answer.", "Host-a has not answered for 2")
 	h.exec(`UPDATE host SET last_seen_at = now() - interval '27 minutes'`)
 	says(t, b.get("/hosts"), "The one host, host-a , is silent", "older than this control plane, which is 1.0.0", "2 of 4")
-	says(t, b.get("/queue"), "ready for a worker; nothing failed.", "dispatch_run", "available")
+	says(t, b.get("/queue"), "ready for a worker; nothing failed.", "dispatch_run", "waiting")
 }

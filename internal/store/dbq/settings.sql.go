@@ -11,6 +11,31 @@ import (
 	"time"
 )
 
+const policyNames = `-- name: PolicyNames :many
+SELECT name FROM policy ORDER BY name LIMIT 200
+`
+
+// The policies that a site may be given, besides the published one.
+func (q *Queries) PolicyNames(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, policyNames)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const saveSetting = `-- name: SaveSetting :execrows
 INSERT INTO setting AS s (version, hoster_name, support_email, staff_second_factor, session_hours, business_hours, business_zone, second_approval, reminder_days, auto_close_days, language, changed_by, changed_at)
 SELECT $1::int + 1, $2::text, $3::text, $4::boolean, $5::int, $6::jsonb,
