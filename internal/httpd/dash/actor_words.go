@@ -20,9 +20,14 @@ func (d *Door) namesOf(ctx context.Context, p app.Person, all []dbq.Event, more 
 	return d.app.ActorNames(ctx, p.Actor, more)
 }
 
-// actorWords says by whom something was done, as far as whoever looks needs
-// it; nothing for what nobody knows. names are of those who have one.
-func actorWords(actor string, p app.Person, organisation string, names map[string]string) string {
+// actorWords is whoWords where no names were looked up.
+func actorWords(actor string, p app.Person, organisation string) string {
+	return whoWords(actor, p, organisation, nil)
+}
+
+// whoWords says by whom something was done, as far as whoever looks needs it;
+// nothing for what nobody knows. names are of those who have one.
+func whoWords(actor string, p app.Person, organisation string, names map[string]string) string {
 	kind, _, _ := strings.Cut(actor, ":")
 	name := names[actor]
 	switch {

@@ -53,7 +53,7 @@ func (s sitePage) timeline() []dash.EventRow {
 		if len(out) == timelineRows {
 			break
 		}
-		out = append(out, dash.EventRow{When: when(s.now, e.At, s.zone), Text: text, Note: note, Who: actorWords(e.Actor, s.person, s.Site.TenantName, s.names)})
+		out = append(out, dash.EventRow{When: when(s.now, e.At, s.zone), Text: text, Note: note, Who: whoWords(e.Actor, s.person, s.Site.TenantName, s.names)})
 	}
 	return out
 }

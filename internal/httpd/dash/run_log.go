@@ -61,7 +61,7 @@ func sameDay(t time.Time, y int, m time.Month, d int) bool {
 // told words one event; no text for what is nobody's concern.
 func (s runPage) told(e dbq.Event, d runDetail) dash.LogRow {
 	host := words.Capital(s.host)
-	who := actorWords(e.Actor, s.person, s.Wait.TenantName, s.names)
+	who := whoWords(e.Actor, s.person, s.Wait.TenantName, s.names)
 	switch e.Verb {
 	case "run.planned":
 		row := dash.LogRow{State: ui.Waiting, Text: "The run was planned.", Who: who}

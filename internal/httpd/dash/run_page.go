@@ -218,7 +218,7 @@ func (s runPage) asked() string {
 		said = "Planned by the schedule"
 	}
 	if s.Run.Reason == backup.Manual {
-		if by := actorWords(s.Run.AskedBy, s.person, s.Wait.TenantName, s.names); by != "" {
+		if by := whoWords(s.Run.AskedBy, s.person, s.Wait.TenantName, s.names); by != "" {
 			said = "Asked for " + by
 		}
 	}
