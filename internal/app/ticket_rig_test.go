@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"holdfast/internal/agentproto"
 	"holdfast/internal/app"
 	"holdfast/internal/authz"
+	"holdfast/internal/errs"
 	"holdfast/internal/id"
 	"holdfast/internal/restore"
 	"holdfast/internal/tenant"
@@ -118,6 +120,12 @@ func (x *bureau) agree(of id.Ticket) {
 func (x *bureau) runs(of id.Ticket) id.Restore {
 	x.t.Helper()
 	x.pay(of)
+	return x.begins(of)
+}
+
+// begins is runs of one that is paid.
+func (x *bureau) begins(of id.Ticket) id.Restore {
+	x.t.Helper()
 	x.agree(of)
 	return x.stands(of, ticket.Running).Ticket.RestoreID
 }
@@ -172,4 +180,9 @@ func (x *bureau) asCustomer(query string) (n int) {
 	x.must(err)
 	x.must(c.QueryRow(x.t.Context(), query).Scan(&n))
 	return n
+}
+
+func tooOften(err error) bool {
+	var t *app.TooOften
+	return errors.As(err, &t) && t.Wait > 0 && errs.Is(err, errs.TooLarge)
 }

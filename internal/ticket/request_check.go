@@ -43,7 +43,7 @@ func (r Request) Replaces() bool {
 // without blanks and repetitions. It refuses nothing.
 func (r Request) Tidy() Request {
 	r.Happened, r.Why = CleanText(r.Happened), CleanText(r.Why)
-	r.Zone = strings.TrimSpace(r.Zone)
+	r.Zone = strings.TrimSpace(CleanLine(r.Zone))
 	r.Paths, r.Courses = lines(r.Paths), lines(r.Courses)
 	if r.What != Files {
 		r.Paths, r.Root, r.InPlace = nil, "", false
