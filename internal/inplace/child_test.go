@@ -28,6 +28,7 @@ type child struct {
 	Source  *folder  `json:"source"`
 	KillAt  int      `json:"kill_at"` // at the n-th point; 0 is none
 	During  string   `json:"during"`  // in the middle of this
+	KillIn  string   `json:"kill_in"` // at the point of this name
 }
 
 const childEnv = "HOLDFAST_INPLACE_CHILD"
@@ -67,7 +68,7 @@ func beChild(path string) int {
 			return nil
 		}
 		n++
-		if n == c.KillAt {
+		if n == c.KillAt || point == c.KillIn {
 			fmt.Println("killed at", point)
 			die()
 		}

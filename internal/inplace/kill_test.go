@@ -2,7 +2,6 @@ package inplace
 
 import (
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -113,21 +112,9 @@ func TestRecoverUndoAndSettle_KilledAnywhereGoOn(t *testing.T) {
 				}
 			}
 		}
-		f.o.StayClosed = false
 		// The latest moment at which a restore goes back: all is new but the mark.
-		at := 0
-		for n := 10; ; n++ {
-			killed, where := f.spawn(t, child{Verb: "run", KillAt: n})
-			if !killed {
-				t.Fatal("the walk does not go through the caches")
-			}
-			if strings.Contains(where, "switch code") {
-				at = n + 1 // moodledata is switched too
-			}
-			if n == at && at > 0 {
-				break
-			}
-			f.recovered(t, where)
+		if killed, _ := f.spawn(t, child{Verb: "run", KillIn: "switch moodledata>"}); !killed {
+			t.Fatal("not killed after the switch")
 		}
 		if n := walk("recover"); n < 8 {
 			t.Errorf("the way back has %d points", n)

@@ -217,7 +217,7 @@ func TestRun_OwnersModesAndSetUserIDBits(t *testing.T) {
 
 func TestRun_DamagedCopiesBringNothingBack(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, s situation) {
+	two(t, func(t *testing.T, s situation) {
 		f := build(t, s, nil)
 		for name, damage := range map[string]func(e *Expect){
 			"checksum": func(e *Expect) { e.DumpSHA256 = strings.Repeat("0", 64) },
@@ -299,21 +299,16 @@ func TestRun_KilledInTheMiddleStaysClosedUntilRecovered(t *testing.T) {
 	each(t, func(t *testing.T, s situation) {
 		f := build(t, s, nil)
 		get := f.serve(t)
-		for n := 8; ; n++ {
-			killed, where := f.spawn(t, child{Verb: "run", KillAt: n})
-			if !killed {
-				t.Fatal("the walk went by the switch")
+		for _, point := range []string{"switch code>", "switch moodledata>"} {
+			if killed, _ := f.spawn(t, child{Verb: "run", KillIn: point}); !killed {
+				t.Fatalf("not killed at %s", point)
 			}
-			code, _ := get()
-			if strings.Contains(where, "switch") && code != 503 {
-				t.Errorf("%s: visitors get %d", where, code)
+			if code, _ := get(); code != 503 {
+				t.Errorf("%s: visitors get %d", point, code)
 			}
-			f.recovered(t, where)
+			f.recovered(t, point)
 			if code, text := get(); code != 200 {
-				t.Fatalf("%s and recovered: %d %s", where, code, text)
-			}
-			if strings.Contains(where, "switch moodledata") {
-				return
+				t.Fatalf("%s and recovered: %d %s", point, code, text)
 			}
 		}
 	})
