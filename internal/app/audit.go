@@ -33,7 +33,8 @@ type AuditQuery struct {
 	Since, Until time.Time // [Since, Until)
 	Everything   bool      // what the system does by itself too
 	After        AuditCursor
-	Size         int32 // 0 means 100; 1000 at most
+	Before       AuditCursor // go back before this event, in place of After
+	Size         int32       // 0 means 100; 1000 at most
 }
 
 // AuditCursor is an event to go on after. The zero value is the newest end.
@@ -80,6 +81,7 @@ type AuditEvent struct {
 type AuditPage struct {
 	Events []AuditEvent
 	Next   AuditCursor // zero at the end
+	Prev   AuditCursor // to go back before; zero at the newest
 }
 
 const (
@@ -112,8 +114,12 @@ func (a *App) Audit(ctx context.Context, who authz.Actor, q AuditQuery) (AuditPa
 	if q.Verb != "" {
 		p.Verb, p.Remarkable = &q.Verb, !slices.Contains(routineVerbs, q.Verb)
 	}
-	if !q.After.ID.IsZero() {
-		p.AfterAt, p.AfterID = &q.After.At, store.Optional(q.After.ID.UUID())
+	from, back := q.After, !q.Before.ID.IsZero()
+	if back {
+		from = q.Before
+	}
+	if !from.ID.IsZero() {
+		p.AfterAt, p.AfterID = &from.At, store.Optional(from.ID.UUID())
 	}
 	var page AuditPage
 	err = a.store.Tx(ctx, g, func(ctx context.Context, tx *store.Tx) error {
@@ -124,19 +130,46 @@ func (a *App) Audit(ctx context.Context, who authz.Actor, q AuditQuery) (AuditPa
 		if err := tx.PlanEachLook(ctx); err != nil {
 			return err
 		}
-		rows, err := tx.AuditPage(ctx, p)
+		rows, err := auditRows(ctx, tx, p, back)
 		if err != nil {
 			return err
 		}
-		if len(rows) > int(q.Size) {
+		if back && len(rows) <= int(q.Size) { // the newest came nearer: show that page whole
+			back, from = false, AuditCursor{}
+			p.AfterAt, p.AfterID = nil, pgtype.UUID{}
+			if rows, err = auditRows(ctx, tx, p, false); err != nil {
+				return err
+			}
+		}
+		more := len(rows) > int(q.Size)
+		if back {
+			rows = rows[1:] // it tells only that there are newer ones
+		} else if more {
 			rows = rows[:q.Size]
-			last := rows[len(rows)-1]
-			page.Next = AuditCursor{last.At.UTC(), last.ID}
+		}
+		if n := len(rows); n > 0 && (more || back) {
+			page.Next = AuditCursor{rows[n-1].At.UTC(), rows[n-1].ID}
+		}
+		if len(rows) > 0 && !from.ID.IsZero() {
+			page.Prev = AuditCursor{rows[0].At.UTC(), rows[0].ID}
 		}
 		page.Events, err = nameEvents(ctx, tx, staff, rows)
 		return err
 	})
 	return page, err
+}
+
+// auditRows reads a page, the newest first, from either side.
+func auditRows(ctx context.Context, tx *store.Tx, p dbq.AuditPageParams, back bool) ([]dbq.AuditPageRow, error) {
+	if !back {
+		return tx.AuditPage(ctx, p)
+	}
+	found, err := tx.AuditPageBefore(ctx, dbq.AuditPageBeforeParams(p))
+	rows := make([]dbq.AuditPageRow, len(found))
+	for i, r := range found {
+		rows[len(found)-1-i] = dbq.AuditPageRow(r)
+	}
+	return rows, err
 }
 
 func optionalTime(t time.Time) *time.Time {

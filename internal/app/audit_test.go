@@ -191,6 +191,7 @@ func TestAudit_PagesThroughTiesWithoutLossOrRepeat(t *testing.T) {
 	r.SQL(`INSERT INTO event (id, at, actor, verb, subject_kind) SELECT gen_random_uuid(), $1, 'staff:x', 'seeded', 'site' FROM generate_series(1, 2500)`, r.clock.Now())
 	seen := map[id.Event]bool{}
 	q := app.AuditQuery{Size: 333}
+	var firsts []id.Event // of each page
 	for pages := 0; ; pages++ {
 		page, err := r.Audit(t.Context(), r.staff.Actor, q)
 		r.must(err)
@@ -200,7 +201,9 @@ func TestAudit_PagesThroughTiesWithoutLossOrRepeat(t *testing.T) {
 			}
 			seen[e.ID] = true
 		}
+		firsts = append(firsts, page.Events[0].ID)
 		if page.Next.ID.IsZero() {
+			q = app.AuditQuery{Size: 333, Before: page.Prev}
 			break
 		}
 		if q.After, err = app.ParseAuditCursor(page.Next.String()); err != nil || q.After != page.Next {
@@ -212,6 +215,14 @@ func TestAudit_PagesThroughTiesWithoutLossOrRepeat(t *testing.T) {
 	}
 	if want := r.Count("SELECT count(*) FROM event WHERE actor NOT LIKE 'system:%'"); len(seen) != want {
 		t.Errorf("%d events of %d", len(seen), want)
+	}
+	for i := len(firsts) - 2; i >= 0; i-- { // the same pages, back to the newest
+		page, err := r.Audit(t.Context(), r.staff.Actor, q)
+		r.must(err)
+		if page.Events[0].ID != firsts[i] || len(page.Events) != 333 || page.Next.ID.IsZero() || page.Prev.ID.IsZero() != (i == 0) {
+			t.Fatalf("back at page %d: %d events, %v, %v", i, len(page.Events), page.Prev, page.Next)
+		}
+		q.Before = page.Prev
 	}
 }
 

@@ -32,12 +32,12 @@ func (d *Door) noteAddress(next http.Handler) http.Handler {
 
 // auditAsked is what somebody asks of the audit, as they typed it.
 type auditAsked struct {
-	who, verb, site, tenant, from, to, view, after string
+	who, verb, site, tenant, from, to, view, after, before string
 }
 
 func readAsked(q url.Values) auditAsked {
 	get := func(name string) string { return strings.TrimSpace(q.Get(name)) }
-	return auditAsked{get("who"), get("verb"), get("site"), get("tenant"), get("from"), get("to"), get("view"), get("after")}
+	return auditAsked{get("who"), get("verb"), get("site"), get("tenant"), get("from"), get("to"), get("view"), get("after"), get("before")}
 }
 
 func (a auditAsked) values() url.Values {
@@ -110,6 +110,9 @@ func (a auditAsked) query(p app.Person, zone *time.Location) (app.AuditQuery, er
 	if q.After, err = app.ParseAuditCursor(a.after); err != nil {
 		return q, err
 	}
+	if q.Before, err = app.ParseAuditCursor(a.before); err != nil {
+		return q, errs.Field("before", "is not a place in this list; begin at the newest")
+	}
 	if isStaff(p) {
 		q.TenantSlug = a.tenant
 		return q, nil
@@ -175,13 +178,17 @@ func (d *Door) audit(_ http.ResponseWriter, r *http.Request, p app.Person) (temp
 	props.Days = auditDays(p, page.Events, now, zone)
 	if next := page.Next.String(); next != "" {
 		props.Pager = ui.Pager{What: "events", Words: "The newest " + words.Count(int64(len(page.Events))), NextHref: a.href(dash.AuditPath, func(v url.Values) { v.Set("after", next) })}
-		if a.after != "" {
+		if !page.Prev.ID.IsZero() {
 			props.Pager.Words = words.Many(int64(len(page.Events)), "event", "events") + ", in the order of time"
 		}
 	}
-	if a.after != "" {
-		props.Pager.PrevHref = a.href(dash.AuditPath, nil)
-		props.Pager.What = "events; the previous link leads to the newest"
+	if a.after != "" || a.before != "" {
+		props.Pager.What, props.Pager.PrevHref = "events", a.href(dash.AuditPath, nil)
+		if prev := page.Prev.String(); prev != "" {
+			props.Pager.PrevHref = a.href(dash.AuditPath, func(v url.Values) { v.Set("before", prev) })
+		} else if a.before != "" {
+			props.Pager.PrevHref = ""
+		}
 	}
 	props.State, props.Sentence = auditSentence(p, page, q)
 	return dash.Audit(props), nil

@@ -122,6 +122,95 @@ func (q *Queries) AuditPage(ctx context.Context, arg AuditPageParams) ([]AuditPa
 	return items, nil
 }
 
+const auditPageBefore = `-- name: AuditPageBefore :many
+SELECT e.id, e.tenant_id, e.at, e.actor, e.verb, e.subject_kind, e.subject_id, e.site_id, e.detail,
+  coalesce(CASE WHEN $1::bool OR e.actor LIKE 'customer:%' THEN e.address END, '')::text AS address
+FROM event e
+WHERE ($2::uuid IS NULL OR e.tenant_id = $2::uuid)
+  AND ($3::uuid IS NULL OR e.site_id = $3::uuid)
+  AND (NOT $4::bool OR e.actor NOT LIKE 'system:%')
+  AND ($5::text IS NULL OR e.actor = $5::text)
+  AND ($6::text IS NULL OR e.verb = $6::text)
+  AND (NOT $7::bool OR e.verb NOT IN ('run.planned', 'run.queued', 'run.leased', 'run.started', 'copy.taken'))
+  AND ($8::timestamptz IS NULL OR e.at >= $8::timestamptz)
+  AND ($9::timestamptz IS NULL OR e.at < $9::timestamptz)
+  AND ($10::timestamptz IS NULL OR (e.at, e.id) > ($10::timestamptz, $11::uuid))
+ORDER BY e.at, e.id LIMIT $12
+`
+
+type AuditPageBeforeParams struct {
+	Staff      bool
+	TenantID   pgtype.UUID
+	SiteID     pgtype.UUID
+	People     bool
+	Actor      *string
+	Verb       *string
+	Remarkable bool
+	Since      *time.Time
+	Until      *time.Time
+	AfterAt    *time.Time
+	AfterID    pgtype.UUID
+	PageSize   int32
+}
+
+type AuditPageBeforeRow struct {
+	ID          id.Event
+	TenantID    id.Tenant
+	At          time.Time
+	Actor       string
+	Verb        string
+	SubjectKind string
+	SubjectID   *uuid.UUID
+	SiteID      id.Site
+	Detail      json.RawMessage
+	Address     string
+}
+
+// The page before it: what is newer than a place, the oldest of that first.
+func (q *Queries) AuditPageBefore(ctx context.Context, arg AuditPageBeforeParams) ([]AuditPageBeforeRow, error) {
+	rows, err := q.db.Query(ctx, auditPageBefore,
+		arg.Staff,
+		arg.TenantID,
+		arg.SiteID,
+		arg.People,
+		arg.Actor,
+		arg.Verb,
+		arg.Remarkable,
+		arg.Since,
+		arg.Until,
+		arg.AfterAt,
+		arg.AfterID,
+		arg.PageSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AuditPageBeforeRow{}
+	for rows.Next() {
+		var i AuditPageBeforeRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.TenantID,
+			&i.At,
+			&i.Actor,
+			&i.Verb,
+			&i.SubjectKind,
+			&i.SubjectID,
+			&i.SiteID,
+			&i.Detail,
+			&i.Address,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const namesOfAccounts = `-- name: NamesOfAccounts :many
 SELECT id, name, email FROM account WHERE id = ANY($1::uuid[])
 `
