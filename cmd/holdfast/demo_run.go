@@ -93,6 +93,9 @@ func runDemo(ctx context.Context, out io.Writer, dir, agent string, fleet int, c
 	if err := d.waitForCopies(ctx); err != nil {
 		return err
 	}
+	if err := d.seedTickets(ctx); err != nil {
+		return err
+	}
 	if err := d.seedFleet(ctx, fleet); err != nil {
 		return err
 	}

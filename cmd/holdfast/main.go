@@ -137,7 +137,7 @@ func newRoot(out, complaints io.Writer) *cobra.Command {
 	root.AddCommand(
 		newServe(s), newDemo(s), newMigrate(s), newKey(), newKeeperChild(),
 		newTenant(s), newHost(s), newSite(s), newDestination(s), newBackup(s), newRestore(s), newCopies(s), newRuns(s), newUser(s),
-		newDoctor(s), newRescueKit(s), newVault(s), newPolicy(s), newOverdue(s), newClock(s), newToken(s), newBilling(s),
+		newDoctor(s), newRescueKit(s), newVault(s), newPolicy(s), newOverdue(s), newClock(s), newToken(s), newBilling(s), newTicket(s),
 	)
 	return root
 }
