@@ -96,7 +96,7 @@ var house = map[string][]string{
 	"internal/httpd/api":       with(ground, with(domain, rows, "internal/app", "internal/authz", "internal/httpd/mw")...),
 	// The programs.
 	"internal/serve": with(ground, "internal/app", "internal/worker", "internal/keeper", "internal/store", "internal/embedpg", "internal/seal",
-		"internal/selfcert", "internal/vault", "internal/mail", "internal/mailin", "web/letter", "internal/stripeapi", "internal/identity", "internal/httpd/hook", "internal/httpd/dash", "internal/httpd/portal", "internal/httpd/agentdoor", "internal/httpd/api", "web/ui"),
+		"internal/selfcert", "internal/vault", "internal/mail", "internal/mailin", "web/letter", "internal/stripeapi", "internal/identity", "internal/httpd/hook", "internal/httpd/mw", "internal/httpd/dash", "internal/httpd/portal", "internal/httpd/agentdoor", "internal/httpd/api", "web/ui"),
 	"internal/agent":     with(ground, "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace", "internal/copyback"),
 	"cmd/holdfast":       anyOf,
 	"cmd/holdfast-agent": with(ground, "internal/agent", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace"),
