@@ -16,7 +16,7 @@ import (
 
 // The codes of failures after which a task is tried again: each says that the
 // host may do better the next time, and has lost nothing meanwhile.
-var tryTaskAgain = map[string]bool{"child-died": true, "site-busy": true, "not-rolled-back": true}
+var tryTaskAgain = map[string]bool{"child-died": true, "site-busy": true, "unavailable": true, notRolledBack: true}
 
 // maxEvidence bounds what a host says that it proved.
 const maxEvidence = 1 << 20

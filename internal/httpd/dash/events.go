@@ -70,6 +70,11 @@ func (t teller) told(verb string, detail json.RawMessage) (text, note string) {
 		return t.toldOfCopy(verb, h)
 	case "run":
 		return t.toldOfRun(verb, h)
+	case "restore":
+		if text, note, _ = restoreEventWords(verb, detail); text != "" {
+			text = "Restore: " + strings.ToLower(text[:1]) + text[1:]
+		}
+		return text, note
 	}
 	return t.toldOfSite(verb, h)
 }

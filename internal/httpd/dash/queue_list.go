@@ -46,7 +46,7 @@ func wordsOfJob(name string) jobState {
 
 // jobKinds say what a kind of job does.
 var jobKinds = map[string]string{
-	"plan": "Plan what is due", "dispatch_host": "Hand due runs to a host", "dispatch_run": "Hand a run to its host", "follow_copy": "Ask for the checks of a new copy",
+	"plan": "Plan what is due", "dispatch_host": "Hand due runs to a host", "dispatch_run": "Hand a run to its host", "move_restore": "Move a restore on", "follow_copy": "Ask for the checks of a new copy",
 	"adopt_policy": "Bring sites under a policy’s newest version", "retain": "Look for copies that no rule keeps", "sweep": "Look for work that was lost", "send_mail": "Send a mail",
 }
 

@@ -14,7 +14,6 @@ import (
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/id"
 	"holdfast/internal/restore"
-	"holdfast/internal/store/dbq"
 	"holdfast/web/dash"
 	"holdfast/web/ui"
 )
@@ -234,7 +233,7 @@ func (s restorePage) facts() []ui.Fact {
 func (s restorePage) log() (out []dash.LogRow) {
 	var before time.Time
 	for _, e := range s.Events {
-		text, note, state := restoreEventWords(e)
+		text, note, state := restoreEventWords(e.Verb, e.Detail)
 		if text == "" {
 			continue
 		}
@@ -257,11 +256,11 @@ type restoreDetail struct {
 	Kind   string `json:"kind"`
 }
 
-func restoreEventWords(e dbq.Event) (text, note string, state ui.State) {
+func restoreEventWords(verb string, detail json.RawMessage) (text, note string, state ui.State) {
 	var d restoreDetail
-	_ = json.Unmarshal(e.Detail, &d) // what cannot be read is not said
+	_ = json.Unmarshal(detail, &d) // what cannot be read is not said
 	note = cmp.Or(d.Error, d.Reason, d.Why)
-	if e.Verb == "restore.finished" {
+	if verb == "restore.finished" {
 		switch restore.State(d.State) {
 		case restore.Settled:
 			return "What was kept aside is removed.", "", ui.Good
@@ -271,10 +270,10 @@ func restoreEventWords(e dbq.Event) (text, note string, state ui.State) {
 			return "The site is restored, verified and open again.", "", ui.Good
 		}
 	}
-	if e.Verb == "restore.failed" && restore.State(d.State) == restore.Restored {
+	if verb == "restore.failed" && restore.State(d.State) == restore.Restored {
 		return "The undoing did not succeed; the restored state stays.", note, ui.Failed
 	}
-	w, known := restoreVerbs[e.Verb]
+	w, known := restoreVerbs[verb]
 	if !known {
 		return "", "", ui.None
 	}
