@@ -50,7 +50,7 @@ var stormCalls = []string{
 
 func (s *moneyStorm) step() string {
 	ctx := s.t.Context()
-	switch n := s.IntN(20); n {
+	switch s.IntN(22) {
 	case 0, 1, 2:
 		_, err := s.Pay(ctx, s.customer, s.ticket)
 		s.sessions = append(s.sessions, s.stripe.OpenSessions()...)
@@ -96,7 +96,9 @@ func (s *moneyStorm) step() string {
 		return "webhooks"
 	case 18:
 		return fmt.Sprintf("jobs: %v", len(s.work()))
-	case 19:
+	case 19, 20:
+		return s.rogue()
+	case 21:
 		if s.IntN(3) == 0 {
 			s.SQL("DELETE FROM river.river_job") // a restore of the database, an operator's hand
 			return "jobs are lost"
@@ -107,6 +109,18 @@ func (s *moneyStorm) step() string {
 
 // stormSeeds is how many storms make check raises; each is another order.
 const stormSeeds = 25
+
+// rogue makes a second page of one charge, as a process of another release
+// might, or a database that was set back.
+func (s *moneyStorm) rogue() string {
+	made := id.New[id.Checkout]()
+	s.SQL(`INSERT INTO checkout (tenant_id, id, charge_id, try, expires_at, created_at)
+		SELECT c.tenant_id, $2, c.id, 1 + coalesce((SELECT max(try) FROM checkout k WHERE k.charge_id = c.id), 0), $3, $4 FROM charge c WHERE c.ticket_id = $1`,
+		s.ticket.String(), made.String(), s.clock.Now().Truncate(time.Second).Add(billing.CheckoutFor), s.clock.Now())
+	err := s.SyncCheckout(s.t.Context(), made)
+	s.sessions = append(s.sessions, s.stripe.OpenSessions()...)
+	return fmt.Sprintf("rogue page: %v", errs.KindOf(err))
+}
 
 // Whatever order, repetition and loss: when the dust has settled, the charge
 // says of the money what Stripe says.
