@@ -82,7 +82,7 @@ type house struct {
 	seq      int64
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, more ...func(*house)) *house {
 	t.Helper()
 	h := &house{t: t, bell: &bell{ears: map[chan struct{}]bool{}}, clock: clock.NewFixed(clock.System{}.Now().Truncate(time.Second))}
 	h.url = testdb.NewFromTemplate(t, "holdfast", func(url string) error {
@@ -96,6 +96,9 @@ func newHouse(t *testing.T) *house {
 	h.app = app.New(s, key, storage{}, nil, nil)
 	h.must(h.app.UseAttachments(t.TempDir()))
 	h.furnish()
+	for _, fn := range more {
+		fn(h)
+	}
 	mark, err := portal.ReadMark([]byte(`<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>`))
 	h.must(err)
 	h.handler = dash.New(dash.Config{

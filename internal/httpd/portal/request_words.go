@@ -53,7 +53,6 @@ func (w *wish) props() portal.RequestProps {
 		if w.now.Sub(w.draft.SavedAt) > 20*time.Hour || w.draft.SavedAt.In(w.zone).Day() != w.now.In(w.zone).Day() {
 			p.Kept = "We kept what you wrote on " + words.Day(w.now, w.draft.SavedAt, w.zone) + ". Go on where you left off."
 		}
-		p.Device += "-" + w.draft.ID.String()
 	}
 	if w.mayConfirm() && w.site != nil {
 		p.Confirm = &portal.ConfirmField{Name: w.site.Site.Name, Typed: t.name, Problem: w.wrong[portal.FieldTyped]}

@@ -23,7 +23,7 @@ func (a *affair) number() string { return strconv.FormatInt(a.Ticket.Number, 10)
 
 // filesRule says what may be attached before anything is chosen.
 func filesRule() string {
-	return "Up to " + strconv.Itoa(ticket.MaxFiles) + " files of " + words.Bytes(ticket.MaxFileBytes) + " each: pictures, PDF, text, office documents, course backups, or a zip of these."
+	return "Up to " + strconv.Itoa(ticket.MaxFiles) + " files of " + strconv.Itoa(ticket.MaxFileBytes>>20) + " MB each: pictures, PDF, text, office documents, course backups, or a zip of these."
 }
 
 func filesAccept() string { return "." + strings.Join(ticket.FileTypes(), ",.") }
@@ -56,7 +56,7 @@ func (a *affair) asked() []ui.Fact {
 	if q.Promise.HighSeconds > 0 {
 		out = append(out, ui.Fact{Label: "Ready in", Value: between(seconds(q.Promise.LowSeconds), seconds(q.Promise.HighSeconds)), Note: q.Promise.Basis})
 	}
-	if a.Ticket.Priority == ticket.Urgent || a.Ticket.Priority == ticket.High {
+	if q.Urgent {
 		out = append(out, ui.Fact{Label: "Urgent", Value: "yes", Note: q.Why})
 	}
 	fee := ui.Fact{Label: "Fee", Value: a.price()}

@@ -37,10 +37,15 @@
       else if (values.length) el.value = values.shift();
     }
   };
+  // Something about another site waits until that site is chosen.
+  const about = (kept) => kept.fields.find(([name]) => name === "site")?.[1] || "";
+  const here = () => form.elements.site?.value || "";
   const way = performance.getEntriesByType("navigation")[0]?.type;
   const kept = read();
   // What was sent is put back only to who came back to it: else it has arrived.
-  if (kept?.fields && (!kept.sent || way === "reload" || way === "back_forward") && Date.now() - kept.at < 7 * 864e5) {
+  if (kept?.fields && about(kept) && here() && about(kept) !== here()) {
+    // left as it is
+  } else if (kept?.fields && (!kept.sent || way === "reload" || way === "back_forward") && Date.now() - kept.at < 7 * 864e5) {
     putBack(kept);
     say("We kept what you wrote on this device. It is being sent again.");
     addEventListener("load", () => form.dispatchEvent(new Event("input", { bubbles: true })));
