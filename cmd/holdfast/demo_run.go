@@ -34,6 +34,7 @@ import (
 // The demo's people. The passwords are for this machine's loopback only.
 const (
 	demoStaff, demoStaffPassword       = "staff@hoster.example", "demo staff password"
+	demoSecond                         = "second@hoster.example" // who gives the second approval; the same password
 	demoMailFrom                       = "Bright Hosting <backup@hoster.example>"
 	demoCustomer, demoCustomerPassword = "admin@riverside.example", "demo customer password" //nolint:gosec // shown to everyone
 )
@@ -102,6 +103,7 @@ func runDemo(ctx context.Context, out io.Writer, dir, agent string, fleet int, c
 	d.say("\nReady after %s.\n", clock.System{}.Now().Sub(began).Round(100*time.Millisecond))
 	d.say("  Pages     %s", d.srv.WebURL)
 	d.say("  Staff     %s   %s", demoStaff, demoStaffPassword)
+	d.say("  Second    %s  %s (approves what changes a site, after Staff)", demoSecond, demoStaffPassword)
 	d.say("  Customer  %s   %s", demoCustomer, demoCustomerPassword)
 	d.say("  Payments  %s (test payments: no money moves)", d.payments.url)
 	d.say("  Mails     %s", filepath.Join(dir, "mail"))
@@ -159,6 +161,7 @@ func (d *demo) seed(ctx context.Context) error {
 	}
 	for _, p := range []app.NewAccount{
 		{Email: demoStaff, Name: "Sam Staff", Password: demoStaffPassword, Staff: "owner"},
+		{Email: demoSecond, Name: "Olga Operator", Password: demoStaffPassword, Staff: "operator"},
 		{Email: demoCustomer, Name: "Ana Admin", Password: demoCustomerPassword, Tenant: "riverside", Role: "admin"},
 	} {
 		if _, err := d.srv.App.AddAccount(ctx, console, p); ignoreTaken(err) != nil {

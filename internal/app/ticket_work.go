@@ -8,6 +8,7 @@ import (
 	"holdfast/internal/authz"
 	"holdfast/internal/errs"
 	"holdfast/internal/id"
+	"holdfast/internal/restore"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
 	"holdfast/internal/ticket"
@@ -193,7 +194,8 @@ func (a *App) FinishTicket(ctx context.Context, who authz.Actor, seen TicketSeen
 }
 
 // GiveUpTicket says, by staff, that what was needed cannot be brought back,
-// after a restore that was not it: the fee goes back, and why is told.
+// after a restore that was not it: the site is put back to how it was, the fee
+// goes back, and why is told.
 func (a *App) GiveUpTicket(ctx context.Context, who authz.Actor, seen TicketSeen, why string) error {
 	why, err := words("why", why)
 	if err != nil {
@@ -202,6 +204,9 @@ func (a *App) GiveUpTicket(ctx context.Context, who authz.Actor, seen TicketSeen
 	return a.onSeen(ctx, who, authz.WorkTickets, seen, func(ctx context.Context, w *work) error {
 		if w.t.State != ticket.Reopened && w.t.State != ticket.AwaitingAcceptance {
 			return errs.New(errs.Conflict, "A ticket that is %s is declined or withdrawn, not given up.", w.t.State.Says())
+		}
+		if err := w.putBack(ctx); err != nil {
+			return err
 		}
 		err := w.move(ctx, ticket.Fail, map[string]any{"by_hand": true}, func(t *dbq.Ticket) {
 			answered(w.tx.Now)(t)
@@ -218,6 +223,22 @@ func (a *App) GiveUpTicket(ctx context.Context, who authz.Actor, seen TicketSeen
 		}
 		return w.goOn(ctx)
 	})
+}
+
+// putBack has the host put back what was there before a restore that is still
+// to be accepted.
+func (w *work) putBack(ctx context.Context) error {
+	r, err := w.restore(ctx)
+	if err != nil || r == nil || r.State != restore.Restored {
+		return err
+	}
+	if w.t.Frozen != "" {
+		return errs.New(errs.Conflict, "This ticket stands still: %s", w.t.Frozen)
+	}
+	if err := w.a.undoRestore(ctx, w.tx, r.ID, fmt.Sprintf("Ticket #%d was given up", w.t.Number)); err != nil {
+		return err
+	}
+	return w.reload(ctx)
 }
 
 // MergeTickets ends a ticket for the sake of another of the same tenant: its
