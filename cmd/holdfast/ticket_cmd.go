@@ -37,19 +37,26 @@ func newTicket(s *settings) *cobra.Command {
 func ticketDeeds() []ticketDeed {
 	none := func(_ any, err error) error { return err }
 	return []ticketDeed{
-		{verb: "reply", short: "Answer a ticket; the customer reads it", example: `--text "It is back."`, text: "the answer", must: true,
+		{
+			verb: "reply", short: "Answer a ticket; the customer reads it", example: `--text "It is back."`, text: "the answer", must: true,
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, text string) error {
 				return none(a.ReplyTicket(ctx, who, seen, app.Said{Body: text}))
-			}},
-		{verb: "note", short: "Add a note that no customer ever sees", example: `--text "Called them."`, text: "the note", must: true,
+			},
+		},
+		{
+			verb: "note", short: "Add a note that no customer ever sees", example: `--text "Called them."`, text: "the note", must: true,
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, text string) error {
 				return none(a.NoteTicket(ctx, who, seen, app.Said{Body: text}))
-			}},
-		{verb: "ask", short: "Ask the customer for information; the clocks stand meanwhile", example: `--text "Which course was it?"`, text: "the question", must: true,
+			},
+		},
+		{
+			verb: "ask", short: "Ask the customer for information; the clocks stand meanwhile", example: `--text "Which course was it?"`, text: "the question", must: true,
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, text string) error {
 				return none(a.AskCustomer(ctx, who, seen, app.Said{Body: text}))
-			}},
-		{verb: "assign", short: "Give a ticket to somebody of the staff, by mail address; nobody takes it back", example: "anna@hoster.example", args: "WHO",
+			},
+		},
+		{
+			verb: "assign", short: "Give a ticket to somebody of the staff, by mail address; nobody takes it back", example: "anna@hoster.example", args: "WHO",
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, arg, _ string) error {
 				var to id.Account
 				if arg != "nobody" {
@@ -60,59 +67,84 @@ func ticketDeeds() []ticketDeed {
 					to = acc.ID
 				}
 				return a.AssignTicket(ctx, who, seen, to)
-			}},
-		{verb: "prioritise", short: "Say how urgent a ticket is: low, normal, high or urgent", example: "urgent", args: "PRIORITY",
+			},
+		},
+		{
+			verb: "prioritise", short: "Say how urgent a ticket is: low, normal, high or urgent", example: "urgent", args: "PRIORITY",
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, arg, _ string) error {
 				return a.PrioritiseTicket(ctx, who, seen, ticket.Priority(arg))
-			}},
-		{verb: "confirm", short: "Confirm a restore in the customer's place, by the site's name", example: "learn.school.example", args: "SITE",
+			},
+		},
+		{
+			verb: "confirm", short: "Confirm a restore in the customer's place, by the site's name", example: "learn.school.example", args: "SITE",
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, arg, _ string) error {
 				return a.ConfirmTicket(ctx, who, seen, arg)
-			}},
-		{verb: "approve", short: "Approve a restore; the command line is one person",
+			},
+		},
+		{
+			verb: "approve", short: "Approve a restore; the command line is one person",
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, _ string) error {
 				return a.ApproveTicket(ctx, who, seen)
-			}},
-		{verb: "decline", short: "Decline a ticket; what was paid goes back", example: `--text "The site is not with us any more."`, text: "why, as the customer reads it", must: true,
+			},
+		},
+		{
+			verb: "decline", short: "Decline a ticket; what was paid goes back", example: `--text "The site is not with us any more."`, text: "why, as the customer reads it", must: true,
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, text string) error {
 				return a.DeclineTicket(ctx, who, seen, text)
-			}},
-		{verb: "withdraw", short: "Withdraw a ticket as the customer asked by other ways; what was paid goes back",
+			},
+		},
+		{
+			verb: "withdraw", short: "Withdraw a ticket as the customer asked by other ways; what was paid goes back",
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, _ string) error {
 				return a.WithdrawTicket(ctx, who, seen)
-			}},
-		{verb: "finish", short: "Work by hand, like single courses, is done", example: `--text "The course is back, hidden."`, text: "the evidence, as the customer reads it", must: true,
+			},
+		},
+		{
+			verb: "finish", short: "Work by hand, like single courses, is done", example: `--text "The course is back, hidden."`, text: "the evidence, as the customer reads it", must: true,
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, text string) error {
 				return a.FinishTicket(ctx, who, seen, text)
-			}},
-		{verb: "retry", short: "Do a restore again, free of charge", example: `--text "We made room on the disk."`, text: "why, as the customer reads it", must: true,
+			},
+		},
+		{
+			verb: "retry", short: "Do a restore again, free of charge", example: `--text "We made room on the disk."`, text: "why, as the customer reads it", must: true,
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, text string) error {
 				return a.RetryTicket(ctx, who, seen, text)
-			}},
-		{verb: "give-up", short: "What was needed cannot be brought back; what was paid goes back", example: `--text "No copy has it."`, text: "why, as the customer reads it", must: true,
+			},
+		},
+		{
+			verb: "give-up", short: "What was needed cannot be brought back; what was paid goes back", example: `--text "No copy has it."`, text: "why, as the customer reads it", must: true,
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, text string) error {
 				return a.GiveUpTicket(ctx, who, seen, text)
-			}},
-		{verb: "accept", short: "Accept what came back, as the customer said by other ways",
+			},
+		},
+		{
+			verb: "accept", short: "Accept what came back, as the customer said by other ways",
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, _ string) error {
 				return a.AcceptTicket(ctx, who, seen)
-			}},
-		{verb: "reopen", short: "Reopen a ticket that is closed, or waits for acceptance", example: `--text "It was not it."`, text: "why", must: true,
+			},
+		},
+		{
+			verb: "reopen", short: "Reopen a ticket that is closed, or waits for acceptance", example: `--text "It was not it."`, text: "why", must: true,
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, text string) error {
 				return a.ReopenTicket(ctx, who, seen, text, false)
-			}},
-		{verb: "close", short: "Close a ticket that is done", text: "a last word to the customer",
+			},
+		},
+		{
+			verb: "close", short: "Close a ticket that is done", text: "a last word to the customer",
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, text string) error {
 				return a.CloseTicket(ctx, who, seen, text)
-			}},
-		{verb: "merge", short: "End a ticket for the sake of another of the same customer", example: "1007", args: "INTO",
+			},
+		},
+		{
+			verb: "merge", short: "End a ticket for the sake of another of the same customer", example: "1007", args: "INTO",
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, arg, _ string) error {
 				into, err := findTicket(ctx, a, arg)
 				if err != nil {
 					return err
 				}
 				return a.MergeTickets(ctx, who, seen, into)
-			}},
+			},
+		},
 	}
 }
 

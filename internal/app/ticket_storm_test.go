@@ -58,7 +58,11 @@ func (s *ticketStorm) step() {
 		{"move", func() error { return s.MoveTicket(ctx, s.of) }},
 		{"tick", func() error { return s.TickTickets(ctx) }},
 		{"time", func() error { s.clock.Add(time.Duration(s.r.IntN(30)) * time.Hour); return nil }},
-		{"host", s.host}, {"host", s.host}, {"host", s.host}, {"host", s.host}, {"host", s.host},
+		{"host", s.host},
+		{"host", s.host},
+		{"host", s.host},
+		{"host", s.host},
+		{"host", s.host},
 		{"cancel", func() error {
 			return s.onRestore(func(of id.Restore) error { return s.CancelRestore(ctx, staff, of, "stop") })
 		}},

@@ -147,9 +147,9 @@ func TestTicket_RetryWithoutUndoSettlesTheOlderRestoreFirst(t *testing.T) {
 	x.must(x.RetryTicket(t.Context(), x.support, x.seen(of), "Once more."))
 	x.must(x.ApproveTicket(t.Context(), x.operator, x.seen(of)))
 	x.must(x.ApproveTicket(t.Context(), x.second, x.seen(of)))
-	v := x.stands(of, ticket.Approved)
+	x.stands(of, ticket.Approved)
 	x.settled(r, agentproto.KindSettle, restore.Settled)
-	if v = x.stands(of, ticket.Running); v.Ticket.RestoreID == r || v.Ticket.Stands != "" {
+	if v := x.stands(of, ticket.Running); v.Ticket.RestoreID == r || v.Ticket.Stands != "" {
 		t.Fatalf("stands: %q", v.Ticket.Stands)
 	}
 }

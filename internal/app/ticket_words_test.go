@@ -277,9 +277,16 @@ func TestList_EachTicketOnceInBothOrders(t *testing.T) {
 		q    app.TicketQuery
 		want int
 	}{
-		{app.TicketQuery{}, 230}, {app.TicketQuery{Open: true}, 184}, {app.TicketQuery{Ended: true}, 46}, {app.TicketQuery{Site: x.name}, 115},
-		{app.TicketQuery{States: []ticket.State{ticket.Closed}}, 46}, {app.TicketQuery{Kind: ticket.Restore}, 0}, {app.TicketQuery{Unassigned: true, TenantSlug: "a"}, 230},
-		{app.TicketQuery{Mine: true}, 0}, {app.TicketQuery{TenantSlug: "b"}, 0}, {app.TicketQuery{WaitsForUs: true}, 184},
+		{app.TicketQuery{}, 230},
+		{app.TicketQuery{Open: true}, 184},
+		{app.TicketQuery{Ended: true}, 46},
+		{app.TicketQuery{Site: x.name}, 115},
+		{app.TicketQuery{States: []ticket.State{ticket.Closed}}, 46},
+		{app.TicketQuery{Kind: ticket.Restore}, 0},
+		{app.TicketQuery{Unassigned: true, TenantSlug: "a"}, 230},
+		{app.TicketQuery{Mine: true}, 0},
+		{app.TicketQuery{TenantSlug: "b"}, 0},
+		{app.TicketQuery{WaitsForUs: true}, 184},
 	} {
 		for _, sort := range []app.TicketSort{app.TicketsNewest, app.TicketsUrgent} {
 			q := c.q
