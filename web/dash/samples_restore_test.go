@@ -19,7 +19,7 @@ func restoreSamples() []sample {
 		Evidence: []Proof{{State: ui.Good, Word: "taken", What: "Safety copy of the database", Value: "21 Nov 2026 21:15:00 CET"}, {State: ui.Late, Word: "noted", What: "Before: " + hostile, Value: hostile}},
 		Log:      []LogRow{{When: at("21:14", "21 Nov 2026 21:14:02 CET"), State: ui.Waiting, Text: "The restore was planned.", Note: hostile, Who: "by you"}},
 		Facts:    []ui.Fact{{Label: "Restore id", Value: "01939c5e-7c1a-7b5e-8d0a-1f2e3d4c5b6a", Code: true}},
-		Cancel:   &PinForm{Action: "/restores/1/cancellation"}, CancelNote: "Its host puts the site back as it was first.", StreamPath: "/restores/1/stream", Refresh: "/restores/1",
+		Cancel:   &PinForm{Action: "/restores/1/cancellation"}, CancelNote: "Its host puts the site back as it was first.", StreamPath: RunsStreamPath, Refresh: "/restores/1",
 	}
 	done := full
 	done.State, done.Progress, done.Why, done.Cancel, done.StreamPath = ui.Waiting, nil, nil, nil, ""
