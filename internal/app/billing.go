@@ -118,10 +118,10 @@ func (a *App) chargeView(ctx context.Context, tx *store.Tx, who authz.Actor, c d
 		_, err := authz.Check(who, action, c.TenantID)
 		return err == nil
 	}
-	paid := c.State == billing.Paid || c.State == billing.Offline
+	paid, wanted := c.State == billing.Paid || c.State == billing.Offline, c.State.Open() || c.State == billing.Lost
 	v.May = ChargeMay{
-		Pay: c.State == billing.Due && v.Payments.Online && may(authz.PayFee), Waive: c.State.Open() && may(authz.WaiveFee),
-		Offline: c.State.Open() && may(authz.OfflineFee), Refund: paid && may(authz.RefundFee), Seen: c.Alarm != "" && may(authz.RefundFee),
+		Pay: c.State == billing.Due && v.Payments.Online && may(authz.PayFee), Waive: wanted && may(authz.WaiveFee),
+		Offline: wanted && may(authz.OfflineFee), Refund: paid && may(authz.RefundFee), Seen: c.Alarm != "" && may(authz.RefundFee),
 		HandRefund: handRefund(v.Refunds) != nil && may(authz.RefundFee),
 	}
 	return v, nil

@@ -27,6 +27,10 @@ type ledger struct {
 	disputes  map[string]dbq.Dispute
 	why       map[string]string // of refunds that were made here, by their name
 	ended     map[string]bool   // checkouts whose end was asked for here
+	// Facts that are learnt together are told together, once all are in the
+	// rows: the ticket would go on upon a payment that went back already.
+	holds bool
+	held  []billing.Move
 }
 
 // openLedger locks the charge and reads what hangs on it.
@@ -249,6 +253,10 @@ func (l *ledger) saveCharge(ctx context.Context) error {
 func (l *ledger) follow(ctx context.Context, f billing.Effect) error {
 	switch f.Kind {
 	case billing.DoMove:
+		if l.holds {
+			l.held = append(l.held, f.Move)
+			return nil
+		}
 		return l.a.chargeMoved(ctx, l.tx, l.charge, f.Move)
 	case billing.DoAlarm:
 		return l.alarm(ctx, f.Why)
@@ -261,6 +269,17 @@ func (l *ledger) follow(ctx context.Context, f billing.Effect) error {
 		return l.tx.Enqueue(ctx, river.InsertManyParams{Args: job.EndCheckout{Checkout: k.ID}})
 	case billing.DoRefund: // its row and job were made with the rows
 	}
+	return nil
+}
+
+// tell tells the ticket what was held back.
+func (l *ledger) tell(ctx context.Context) error {
+	for _, m := range l.held {
+		if err := l.a.chargeMoved(ctx, l.tx, l.charge, m); err != nil {
+			return err
+		}
+	}
+	l.holds, l.held = false, nil
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (a *App) RecordOffline(ctx context.Context, who authz.Actor, t id.Ticket, r
 		return err
 	}
 	return a.decide(ctx, who, authz.OfflineFee, t, reference, func(l *ledger) billing.Event {
-		return billing.Event{Verb: billing.PayOffline, Intent: billing.OfflineIntent(l.charge.ID.String())}
+		return billing.Event{Verb: billing.PayOffline, Intent: l.book.NextOffline(l.charge.ID.String())}
 	})
 }
 

@@ -70,6 +70,7 @@ func (a *App) applyTold(ctx context.Context, tx *store.Tx, row dbq.Checkout, t t
 	if err != nil {
 		return err
 	}
+	l.holds = true
 	now := l.checkouts[row.ID.String()]
 	now.StripeID, now.Url = &t.session.ID, t.session.URL
 	if err := l.saveCheckout(ctx, now); err != nil {
@@ -93,7 +94,7 @@ func (a *App) applyTold(ctx context.Context, tx *store.Tx, row dbq.Checkout, t t
 			return err
 		}
 	}
-	return nil
+	return l.tell(ctx)
 }
 
 // paidOf is what came without tax. Where the parts do not make the whole, it is

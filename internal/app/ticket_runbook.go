@@ -67,7 +67,7 @@ func (w *work) runbook(ctx context.Context) error {
 func (w *work) station(ctx context.Context) (went bool, err error) {
 	switch {
 	case w.t.RefundWhy != "":
-		return true, w.payBack(ctx)
+		return w.payBack(ctx)
 	case w.t.Frozen != "":
 		return false, nil
 	case w.t.UndoAsked:
@@ -92,7 +92,7 @@ func (w *work) station(ctx context.Context) (went bool, err error) {
 			return false, nil
 		}
 		return w.startRestore(ctx)
-	case ticket.Closed:
+	case ticket.Closed, ticket.Declined:
 		return w.settle(ctx)
 	default:
 		return false, nil
@@ -175,16 +175,32 @@ func (w *work) paid(ctx context.Context, c dbq.Charge) error {
 }
 
 // payBack ends the ticket's fee: what is paid goes back, what is due is not.
-func (w *work) payBack(ctx context.Context) error {
+// While the payer's bank claims it, it waits: what the bank gives back to us
+// goes back then.
+func (w *work) payBack(ctx context.Context) (bool, error) {
+	if c, err := w.charge(ctx); err != nil || c != nil && c.State.Freezes() {
+		return false, err
+	}
 	why := w.t.RefundWhy
 	w.t.RefundWhy = ""
 	if err := w.note(ctx); err != nil {
-		return err
+		return false, err
 	}
 	if err := w.a.endCharge(ctx, w.tx, w.t.TenantID, w.t.ID, why); err != nil {
-		return err
+		return false, err
 	}
-	return w.reload(ctx)
+	return true, w.reload(ctx)
+}
+
+// feeStands tells whether money lets a restore begin: the fee is settled, or
+// this is another try, free of charge. Who learns of a payment may learn in the
+// same moment that it went back.
+func (w *work) feeStands(ctx context.Context) (bool, error) {
+	if !w.t.RestoreID.IsZero() {
+		return true, nil
+	}
+	c, err := w.charge(ctx)
+	return err == nil && c != nil && c.State.Settles(), err
 }
 
 // approvals are those that the ticket has.
@@ -214,6 +230,9 @@ func restoreWhat(w ticket.What) restore.What {
 // startRestore plans the restore that was approved. What stands in its way is
 // told to the staff, and tried again when something changes and by the tick.
 func (w *work) startRestore(ctx context.Context) (bool, error) {
+	if ok, err := w.feeStands(ctx); err != nil || !ok {
+		return false, err
+	}
 	if ready, err := w.endOlder(ctx); err != nil || !ready {
 		return false, err
 	}
@@ -287,7 +306,7 @@ func (w *work) hand(ctx context.Context, fn func() error) error {
 	return w.note(ctx)
 }
 
-// settle has the host remove what it kept aside, once the ticket is closed.
+// settle has the host remove what it kept aside, once the ticket has ended.
 func (w *work) settle(ctx context.Context) (bool, error) {
 	r, err := w.restore(ctx)
 	if err != nil || r == nil || r.State != restore.Restored {

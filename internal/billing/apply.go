@@ -198,12 +198,13 @@ func (b *Book) decide(e Event) ([]Effect, error) {
 	return nil, errs.New(errs.Invalid, "There is no %q of a fee.", e.Verb)
 }
 
-// end leaves the states in which the fee can be paid.
+// end leaves the states in which the fee can be paid; and the one in which a
+// bank took the payment for good, so that the ticket can go on.
 func (b *Book) end(next ChargeState, word string) error {
-	if !b.State.Open() {
+	if !b.State.Open() && (b.State != Lost || next == Void) {
 		return refused("The fee is %s; only one that is due can be %s.", b.State, word)
 	}
-	b.State = next
+	b.State, b.Intent = next, ""
 	return nil
 }
 

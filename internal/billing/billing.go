@@ -7,6 +7,7 @@
 package billing
 
 import (
+	"fmt"
 	"slices"
 
 	"holdfast/internal/errs"
@@ -59,7 +60,7 @@ var moves = map[ChargeState][]ChargeState{
 	Refunding: {Refunded, Paid, Offline, Disputed, Lost},
 	Refunded:  {Due, Paid, Offline, Refunding, Disputed, Lost},
 	Disputed:  {Paid, Lost, Refunding, Refunded},
-	Lost:      {Paid, Refunding, Refunded, Disputed},
+	Lost:      {Paid, Refunding, Refunded, Disputed, Waived, Offline},
 	Void:      {Due},
 }
 
@@ -174,6 +175,16 @@ type Book struct {
 // OfflineIntent stands for the payment outside Stripe of the charge of this
 // name, so that it is paid back by the same rules.
 func OfflineIntent(charge string) string { return "offline:" + charge }
+
+// NextOffline is the OfflineIntent of a payment that comes now: one after
+// another that was paid back is another.
+func (b Book) NextOffline(charge string) string {
+	intent := OfflineIntent(charge)
+	for n := 2; slices.ContainsFunc(b.Refunds, func(r Refund) bool { return r.Intent == intent }); n++ {
+		intent = fmt.Sprintf("%s:%d", OfflineIntent(charge), n)
+	}
+	return intent
+}
 
 // IsOffline tells whether a payment was made outside Stripe.
 func IsOffline(intent string) bool { return len(intent) > 8 && intent[:8] == "offline:" }

@@ -105,6 +105,9 @@ func TestApply_LeadsWhereTheFactsLead(t *testing.T) {
 		"disputed and won":              {[]Event{paid(0), dispute("pi_0", DisputeOpen), dispute("pi_0", DisputeWon), dispute("pi_0", DisputeOpen)}, Paid, []Move{MovePaid, MoveFrozen, MoveThawed}, [3]int{0, 4, 2}},
 		"disputed and lost":             {[]Event{paid(0), dispute("pi_0", DisputeOpen), dispute("pi_0", DisputeLost)}, Lost, []Move{MovePaid, MoveFrozen, MoveLost}, [3]int{0, 3, 2}},
 		"disputed while it goes back":   {[]Event{paid(0), giveBack, dispute("pi_0", DisputeOpen), dispute("pi_0", DisputeWon)}, Refunding, []Move{MovePaid, MoveRefunding, MoveFrozen, MoveThawed, MoveRefunding}, [3]int{1, 4, 2}},
+		"lost, then waived":             {[]Event{paid(0), dispute("pi_0", DisputeLost), waive}, Waived, []Move{MovePaid, MoveLost, MoveThawed, MoveWaived}, [3]int{0, 3, 1}},
+		"lost, then paid offline":       {[]Event{paid(0), dispute("pi_0", DisputeLost), offline}, Offline, []Move{MovePaid, MoveLost, MoveThawed}, [3]int{0, 3, 1}},
+		"lost, waived, won after all":   {[]Event{paid(0), dispute("pi_0", DisputeLost), waive, dispute("pi_0", DisputeWon)}, Waived, []Move{MovePaid, MoveLost, MoveThawed, MoveWaived}, [3]int{1, 4, 2}},
 		"a dispute of a second payment": {[]Event{paid(0), paid(1), dispute("pi_1", DisputeOpen)}, Paid, []Move{MovePaid}, [3]int{1, 1, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -138,7 +141,7 @@ func TestApply_MovesNothingForAnotherAmount(t *testing.T) {
 func TestApply_RefusesWhatTheTableOmits(t *testing.T) {
 	t.Parallel()
 	may := map[Verb][]ChargeState{
-		Waive: {Due, Pending}, GiveUp: {Due, Pending}, PayOffline: {Due, Pending}, Renew: {Void, Refunded}, GiveBack: {Paid, Offline}, "nonsense": nil,
+		Waive: {Due, Pending, Lost}, GiveUp: {Due, Pending}, PayOffline: {Due, Pending, Lost}, Renew: {Void, Refunded}, GiveBack: {Paid, Offline}, "nonsense": nil,
 	}
 	for v, states := range may {
 		for _, s := range ChargeStates() {
