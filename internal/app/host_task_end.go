@@ -11,8 +11,7 @@ import (
 	"holdfast/internal/store/dbq"
 )
 
-// notRolledBack is the one failure after which a site is not as it was.
-const notRolledBack = "not-rolled-back"
+const notRolledBack = restore.NotRolledBack
 
 // taskID reads an agent's name of a lease as a task's.
 func taskID(run id.Run) id.HostTask {

@@ -74,7 +74,14 @@ func (a *App) cancelRestore(ctx context.Context, tx *store.Tx, of id.Restore, wh
 		return err
 	}
 	if r.State == restore.Queued {
-		_, err := tx.EndTask(ctx, dbq.EndTaskParams{TenantID: r.TenantID, ID: r.TaskID, ToState: dbq.HostTaskStateCancelled, Now: tx.Now, Error: why, ErrorCode: "cancelled", Result: []byte("{}")})
+		k, err := tx.HostTaskByID(ctx, r.TaskID)
+		if err != nil {
+			return err
+		}
+		if k.ErrorCode == notRolledBack {
+			return errs.New(errs.Conflict, "The host could not put the site back as it was yet, and tries again by itself. Cancelled now, nobody would; wait for its next try, or look at the host.")
+		}
+		_, err = tx.EndTask(ctx, dbq.EndTaskParams{TenantID: r.TenantID, ID: r.TaskID, ToState: dbq.HostTaskStateCancelled, Now: tx.Now, Error: why, ErrorCode: "cancelled", Result: []byte("{}")})
 		if err != nil {
 			return err
 		}

@@ -50,6 +50,8 @@ type ticketWords struct {
 	By    string      // who wrote it, as readers may know
 	Facts [][2]string // evidence: label and value
 	Not   id.Account  // who caused it, and so gets none
+	// Between says of a restore that failed that the site is not as it was.
+	Between bool
 }
 
 // sharedWords are what the row of a mail that is still to be shared out keeps.
@@ -218,6 +220,10 @@ func ticketLetter(t dbq.Ticket, what TicketMail, w ticketWords) mail.Letter {
 	case MailRefund:
 		say("Your fee goes back to you", "The fee of USD 100.00 goes back to you.", "Depending on your bank it takes five to ten days to arrive.")
 	case MailFailed:
+		if w.Between {
+			say("Your restore did not succeed; we are putting your site right", "The restore did not succeed, and your site could not be put back by itself.", "It may be closed to visitors. Our staff have to put it right at the machine itself, and write to you. Nothing is lost: the copies of how it was are kept.")
+			break
+		}
 		say("Your restore did not succeed; your site is as it was", "The restore did not succeed. Your site is as it was before.", "We are looking at what stopped it and will write to you.")
 	case MailReminder:
 		say("Is your site what you needed?", "Please tell us whether your site is what you needed.", "What was there before is kept until you have answered, or until the ticket closes by itself.")

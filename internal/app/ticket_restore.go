@@ -33,7 +33,7 @@ func (a *App) restoreMoved(ctx context.Context, tx *store.Tx, r dbq.Restore, ver
 		return w.restoreFinished(ctx, r)
 	case restore.Fail, restore.Cancel:
 		if r.State == restore.Restored {
-			return w.undoFailed(ctx)
+			return w.undoFailed(ctx, r)
 		}
 		return w.restoreFailed(ctx, r, verb)
 	case restore.Accept:
@@ -86,15 +86,25 @@ func (w *work) restoreFinished(ctx context.Context, r dbq.Restore) error {
 
 // undoFailed is for an undoing that did not succeed: what the restore brought
 // back is still there.
-func (w *work) undoFailed(ctx context.Context) error {
-	if err := w.say(ctx, "The site could not be put back to how it was before the restore; it is as the restore left it, and open. Our staff look into it."); err != nil {
+func (w *work) undoFailed(ctx context.Context, r dbq.Restore) error {
+	said, stands := "The site could not be put back to how it was before the restore; it is as the restore left it, and open. Our staff look into it.", ""
+	if r.ErrorCode == notRolledBack {
+		said, stands = "The site could not be put back to how it was before the restore, and may be closed to visitors. Our staff have to put it right at the machine itself. The copies of how it was are kept.", leftBetween(r)
+	}
+	if err := w.say(ctx, said); err != nil {
 		return err
 	}
-	return w.quiet(ctx, "ticket.undo_failed", nil, func(t *dbq.Ticket) { t.UndoAsked = false })
+	return w.quiet(ctx, "ticket.undo_failed", nil, func(t *dbq.Ticket) { t.UndoAsked, t.Stands = false, stands })
+}
+
+// leftBetween tells the staff that a site is neither as it was nor restored.
+func leftBetween(r dbq.Restore) string {
+	return clip("Look at the host at once: the site is not as it was, and may be closed. "+r.Error, 500)
 }
 
 // restoreFailed is for a restore that was refused, rolled back or stopped: the
-// site is as it was, the fee goes back by itself, the staff decide what next.
+// site is as it was, the fee goes back by itself, the staff decide what next. A
+// host that could not put the site back is the one of which that is not said.
 func (w *work) restoreFailed(ctx context.Context, r dbq.Restore, verb restore.Verb) error {
 	if w.t.State != ticket.Running && w.t.State != ticket.Verifying {
 		return nil
@@ -105,19 +115,28 @@ func (w *work) restoreFailed(ctx context.Context, r dbq.Restore, verb restore.Ve
 		why = "the restore was stopped"
 		said = "The restore was stopped before it was done. Your site is as it was before, and open. The fee goes back to you by itself; you need not do anything."
 	}
+	between := verb == restore.Fail && r.ErrorCode == notRolledBack
+	if between {
+		said = "The restore did not succeed, and your site could not be put back to how it was by itself: it may be closed to visitors. Our staff have to put it right at the machine itself. Nothing is lost: the copies of how it was are kept. The fee goes back to you by itself; you need not do anything."
+	}
 	if c, err := w.charge(ctx); err != nil {
 		return err
 	} else if c == nil || !c.State.Settles() || string(c.State) == "waived" {
 		said = strings.Replace(said, " The fee goes back to you by itself; you need not do anything.", "", 1)
 	}
-	err := w.move(ctx, ticket.Fail, map[string]any{"restore": r.ID.String()}, func(t *dbq.Ticket) { t.RefundWhy = why })
+	err := w.move(ctx, ticket.Fail, map[string]any{"restore": r.ID.String()}, func(t *dbq.Ticket) {
+		t.RefundWhy = why
+		if between {
+			t.Stands = leftBetween(r)
+		}
+	})
 	if err != nil {
 		return err
 	}
 	if err := w.say(ctx, said); err != nil {
 		return err
 	}
-	if err := w.mail(ctx, MailFailed, ticketWords{}); err != nil {
+	if err := w.mail(ctx, MailFailed, ticketWords{Between: between}); err != nil {
 		return err
 	}
 	return w.runbook(ctx)

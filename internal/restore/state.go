@@ -42,6 +42,10 @@ func States() []State {
 	return []State{Planned, Safeguarding, Queued, Running, Restored, Settling, Settled, Undoing, Undone, Failed, Cancelled}
 }
 
+// NotRolledBack is the code of the one failure after which a site is not as it
+// was: its host could not put it back.
+const NotRolledBack = "not-rolled-back"
+
 // Open tells whether the restore is still to end.
 func (s State) Open() bool {
 	return s != Settled && s != Undone && s != Failed && s != Cancelled

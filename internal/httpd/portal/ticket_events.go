@@ -21,7 +21,7 @@ var told = map[string]struct {
 	"ticket.started":        {ui.Running, "The restore began."},
 	"ticket.verifying":      {ui.Running, "What came back is being checked."},
 	"ticket.restored":       {ui.Good, "It came back, and passed our checks."},
-	"ticket.failed":         {ui.Failed, "It could not be brought back; the site is as it was before."},
+	"ticket.failed":         {ui.Failed, "It could not be brought back."},
 	"ticket.undo_failed":    {ui.Late, "How it was before could not be put back by itself; our staff look into it."},
 	"ticket.retried":        {ui.Running, "We try again, free of charge."},
 	"ticket.accepted":       {ui.Good, "Accepted: it is what was needed."},

@@ -6,6 +6,7 @@ import (
 
 	"holdfast/internal/billing"
 	"holdfast/internal/httpd/words"
+	"holdfast/internal/restore"
 	"holdfast/internal/ticket"
 	"holdfast/web/portal"
 	"holdfast/web/ui"
@@ -45,12 +46,20 @@ func (a *affair) sentence() (ui.State, []ui.Phrase, string) {
 	case ticket.NeedsInformation:
 		return ui.Late, ui.Say(ui.Text("We asked you something, and wait for "), ui.Strong("your answer"), ui.Text(".")), "Write below; it goes on from where it was."
 	case ticket.Failed:
+		if a.between() {
+			return ui.Failed, ui.Say(ui.Text("It could not be brought back, and "), ui.Strong("your site is not as it was yet"), ui.Text(".")), a.moneyBack("It may be closed to visitors. Our staff put it right, and write to you here.")
+		}
 		return ui.Failed, ui.Say(ui.Text("It could not be brought back. "), ui.Strong("Your site is as it was before"), ui.Text(".")), a.moneyBack("We look into it, and write to you here.")
 	case ticket.Reopened:
 		return ui.Running, ui.Say(ui.Text("It is not what you needed yet; "), ui.Strong("we look into it"), ui.Text(".")), a.byWhen("There is no second fee. We answer here")
 	case ticket.Closed, ticket.Declined, ticket.Withdrawn, ticket.Draft:
 	}
 	return a.endSentence()
+}
+
+// between tells whether a restore that failed left the site as it should not be.
+func (a *affair) between() bool {
+	return a.restore != nil && a.restore.Row.State == restore.Failed && a.restore.Row.ErrorCode == restore.NotRolledBack
 }
 
 func (a *affair) endSentence() (ui.State, []ui.Phrase, string) {
