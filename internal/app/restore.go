@@ -29,6 +29,7 @@ type restorePlan struct {
 	Database, Data id.Copy
 	Input          restore.Input
 	WithoutSafety  string // as NewRestore's; the caller has checked who says so
+	WithoutBy      string // who said so; "" for AskedBy
 	Why            string
 	AskedBy        string // "" for the transaction's actor
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -151,7 +152,7 @@ func insertRestore(ctx context.Context, tx *store.Tx, p restorePlan) (id.Restore
 		Input: input, WithoutSafety: p.WithoutSafety, AskedBy: by, Why: p.Why, CreatedAt: tx.Now,
 	}
 	if p.WithoutSafety != "" {
-		row.WithoutBy = by
+		row.WithoutBy = cmp.Or(p.WithoutBy, by)
 	}
 	err = tx.InsertRestore(ctx, row)
 	if store.Constraint(err) == "restore_open_once" {

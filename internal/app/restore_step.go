@@ -92,13 +92,17 @@ func (a *App) safeguard(ctx context.Context, tx *store.Tx, r dbq.Restore) error 
 	return err
 }
 
+// safetyTries is how often a safety copy is tried: somebody waits for the
+// restore, and a broken site stays broken.
+const safetyTries = 2
+
 // safetyRun plans a run for a safety copy, or joins the one that is open and
 // has it go first.
 func safetyRun(ctx context.Context, tx *store.Tx, r dbq.Restore, host id.Host, kind backup.Kind) (id.Run, error) {
 	keep := Protection{Days: ProtectDays, Reason: "Safety copy before restore " + r.ID.String() + "."}
 	open, err := tx.OpenRunOf(ctx, dbq.OpenRunOfParams{TenantID: r.TenantID, SiteID: r.SiteID, Kind: kind})
 	if isNoRows(err) {
-		return planRun(ctx, tx, r.TenantID, r.SiteID, host, kind, backup.Manual, keep)
+		return planTries(ctx, tx, r.TenantID, r.SiteID, host, kind, backup.Manual, keep, safetyTries)
 	}
 	if err != nil {
 		return id.Run{}, err

@@ -78,10 +78,15 @@ func (a *App) StartBackup(ctx context.Context, who authz.Actor, ref string, kind
 
 // planRun inserts a run and its dispatch job.
 func planRun(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site, host id.Host, kind backup.Kind, why backup.Reason, keep Protection) (id.Run, error) {
+	return planTries(ctx, tx, of, sid, host, kind, why, keep, backup.MaxAttempts)
+}
+
+// planTries is planRun with a number of tries of its own.
+func planTries(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site, host id.Host, kind backup.Kind, why backup.Reason, keep Protection, tries int32) (id.Run, error) {
 	run := id.New[id.Run]()
 	err := tx.InsertRun(ctx, dbq.InsertRunParams{
 		TenantID: of, ID: run, SiteID: sid, HostID: host, Kind: kind, Reason: why,
-		Priority: why.Priority(), MaxAttempts: backup.MaxAttempts, NotBefore: tx.Now,
+		Priority: why.Priority(), MaxAttempts: tries, NotBefore: tx.Now,
 		ProtectDays: int32(keep.Days), ProtectWhy: keep.Reason, AskedBy: tx.Actor(), //nolint:gosec // checked
 	})
 	if err != nil {

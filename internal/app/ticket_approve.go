@@ -6,6 +6,7 @@ import (
 
 	"holdfast/internal/authz"
 	"holdfast/internal/errs"
+	"holdfast/internal/id"
 	"holdfast/internal/restore"
 	"holdfast/internal/store/dbq"
 	"holdfast/internal/ticket"
@@ -156,9 +157,26 @@ func checkPoint(r ticket.Request) (ticket.Request, error) {
 // RetryTicket has a restore that failed, or was not what was needed, done
 // again, free of charge. Approvals of the staff are asked for anew.
 func (a *App) RetryTicket(ctx context.Context, who authz.Actor, seen TicketSeen, why string) error {
+	return a.RetryWithoutSafety(ctx, who, seen, why, "")
+}
+
+// RetryWithoutSafety is RetryTicket for a site that is so broken that no safety
+// copy can be had of it: without says why the restore may begin all the same,
+// in 10 characters or more, and stays with its evidence. It wants the right to
+// start restores. "" keeps the rule. What is there is kept aside on the host
+// in any case.
+func (a *App) RetryWithoutSafety(ctx context.Context, who authz.Actor, seen TicketSeen, why, without string) error {
 	why, err := words("why", why)
 	if err != nil {
 		return err
+	}
+	if without, err = restore.CheckWithoutSafety(without); err != nil {
+		return err
+	}
+	if without != "" {
+		if _, err := authz.Check(who, authz.StartRestore, id.Tenant{}); err != nil {
+			return err
+		}
 	}
 	return a.onSeen(ctx, who, authz.WorkTickets, seen, func(ctx context.Context, w *work) error {
 		r, err := w.restore(ctx)
@@ -168,7 +186,13 @@ func (a *App) RetryTicket(ctx context.Context, who authz.Actor, seen TicketSeen,
 		if r != nil && r.State == restore.Restored && r.WithoutSafety != "" {
 			return errs.New(errs.Conflict, "The restore before this one has no safety copy: accept it or have it undone first, so that nothing is lost.")
 		}
-		if err := w.move(ctx, ticket.Retry, map[string]any{"why": why}, func(t *dbq.Ticket) { forget(t, false) }); err != nil {
+		if err := w.move(ctx, ticket.Retry, map[string]any{"why": why}, func(t *dbq.Ticket) {
+			forget(t, false)
+			t.WithoutSafety, t.WithoutBy = without, ""
+			if without != "" {
+				t.WithoutBy = who.Name
+			}
+		}); err != nil {
 			return err
 		}
 		if err := w.keepPoint(ctx); err != nil {

@@ -161,7 +161,7 @@ func (w *work) store(ctx context.Context, was ticket.State, public bool) error {
 		ConfirmedBy: t.ConfirmedBy, ConfirmedAt: t.ConfirmedAt, ApprovedBy: t.ApprovedBy, ApprovedAt: t.ApprovedAt,
 		SecondBy: t.SecondBy, SecondAt: t.SecondAt, RestoreID: t.RestoreID,
 		ReplyDueAt: t.ReplyDueAt, ResolveDueAt: t.ResolveDueAt, ReplyLateAt: t.ReplyLateAt, ResolveLateAt: t.ResolveLateAt, RepliedAt: t.RepliedAt,
-		WaitsSince: t.WaitsSince, RemindAt: t.RemindAt, CloseAt: t.CloseAt, UndoAsked: t.UndoAsked, RefundWhy: t.RefundWhy, Stands: t.Stands,
+		WaitsSince: t.WaitsSince, RemindAt: t.RemindAt, CloseAt: t.CloseAt, UndoAsked: t.UndoAsked, WithoutSafety: t.WithoutSafety, WithoutBy: t.WithoutBy, RefundWhy: t.RefundWhy, Stands: t.Stands,
 		SubmittedAt: t.SubmittedAt, EndedAt: t.EndedAt, Now: w.tx.Now, TenantID: t.TenantID, ID: t.ID, WasVersion: t.Version, WasState: was, Public: public,
 	})
 	if isNoRows(err) {

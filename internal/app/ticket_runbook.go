@@ -239,6 +239,7 @@ func (w *work) startRestore(ctx context.Context) (bool, error) {
 	r, err := w.a.planRestore(ctx, w.tx, restorePlan{
 		Tenant: w.t.TenantID, Site: w.t.SiteID, Ticket: w.t.ID, What: restoreWhat(w.req.What), Database: w.req.Point.Database, Data: w.req.Point.Data,
 		Input: restore.Input{Root: w.req.Root, Paths: w.req.Paths, InPlace: w.req.InPlace}, Why: fmt.Sprintf("Ticket #%d", w.t.Number),
+		WithoutSafety: w.t.WithoutSafety, WithoutBy: w.t.WithoutBy,
 	})
 	if err != nil {
 		return false, w.standsBecause(ctx, err)

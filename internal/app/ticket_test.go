@@ -270,3 +270,40 @@ func TestTicket_WaitsForInformationAndGoesOnWhereItWould(t *testing.T) {
 	x.must(err)
 	x.stands(of, ticket.Running)
 }
+
+// A site that is too broken for a safety copy is not touched; staff who may
+// start restores say why it may begin all the same, and that stays on record.
+func TestTicket_OfASiteTooBrokenForASafetyCopyGoesOnByTheStaffsWord(t *testing.T) {
+	t.Parallel()
+	x := newBureau(t)
+	of := x.ask(ticket.Everything)
+	r := x.runs(of)
+	x.move(r)
+	x.dispatch(x.name)
+	for range 2 { // one kind, then the other
+		for _, l := range x.agent.mustPoll() {
+			x.must(x.agent.start(l))
+			x.must(x.agent.complete(l, agentproto.OutcomeRefused))
+		}
+	}
+	x.move(r)
+	if v := x.stands(of, ticket.Failed); v.Restore.ErrorCode != "no-safety-copy" {
+		t.Fatalf("%s: %s", v.Restore.ErrorCode, v.Restore.Error)
+	}
+	const why = "config.php is gone, nothing can be read"
+	if err := x.RetryWithoutSafety(t.Context(), x.operator, x.seen(of), "We go on.", "short"); !errs.Is(err, errs.Invalid) {
+		t.Errorf("a short reason: %v", err)
+	}
+	if err := x.RetryWithoutSafety(t.Context(), x.support, x.seen(of), "We go on.", why); !errs.Is(err, errs.Forbidden) {
+		t.Errorf("support: %v", err)
+	}
+	x.must(x.RetryWithoutSafety(t.Context(), x.operator, x.seen(of), "We go on.", why))
+	x.must(x.ApproveTicket(t.Context(), x.operator, x.seen(of)))
+	x.must(x.ApproveTicket(t.Context(), x.second, x.seen(of)))
+	again := x.stands(of, ticket.Running).Restore
+	if again.WithoutSafety != why || again.WithoutBy != x.operator.Name {
+		t.Errorf("%q by %q", again.WithoutSafety, again.WithoutBy)
+	}
+	x.move(again.ID)
+	x.wants(again.ID, restore.Queued)
+}

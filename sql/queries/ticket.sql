@@ -19,7 +19,7 @@ UPDATE ticket SET state = sqlc.arg(state), resume_state = sqlc.narg(resume_state
   second_by = sqlc.narg(second_by), second_at = sqlc.narg(second_at), restore_id = sqlc.narg(restore_id),
   reply_due_at = sqlc.narg(reply_due_at), resolve_due_at = sqlc.narg(resolve_due_at), reply_late_at = sqlc.narg(reply_late_at), resolve_late_at = sqlc.narg(resolve_late_at),
   replied_at = sqlc.narg(replied_at), waits_since = sqlc.narg(waits_since), remind_at = sqlc.narg(remind_at), close_at = sqlc.narg(close_at),
-  undo_asked = sqlc.arg(undo_asked), refund_why = sqlc.arg(refund_why), stands = sqlc.arg(stands),
+  undo_asked = sqlc.arg(undo_asked), without_safety = sqlc.arg(without_safety), without_by = sqlc.arg(without_by), refund_why = sqlc.arg(refund_why), stands = sqlc.arg(stands),
   submitted_at = sqlc.narg(submitted_at), ended_at = sqlc.narg(ended_at), updated_at = sqlc.arg(now), version = version + 1,
   public_version = CASE WHEN sqlc.arg(public)::boolean THEN version + 1 ELSE public_version END
 WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND version = sqlc.arg(was_version) AND state = sqlc.arg(was_state)

@@ -135,6 +135,8 @@ type DeskForm struct {
 	Field           string // its name; "" for none
 	Value, Problem  string
 	Long            bool // several lines
+	// A second field, which may stay empty: its name, label and hint.
+	Also, AlsoLabel, AlsoHint string
 	Text            string
 	Button          string
 	Danger          bool

@@ -49,7 +49,7 @@ var ticketActs = map[string]ticketDo{
 		return "The customer was told, and is asked to look.", d.app.FinishTicket(r.Context(), p.Actor, seen, r.PostFormValue("text"))
 	},
 	"retry": func(d *Door, r *http.Request, p app.Person, seen app.TicketSeen) (string, error) {
-		return "It is tried again once it is approved.", d.app.RetryTicket(r.Context(), p.Actor, seen, r.PostFormValue("text"))
+		return "It is tried again once it is approved.", d.app.RetryWithoutSafety(r.Context(), p.Actor, seen, r.PostFormValue("text"), r.PostFormValue("without"))
 	},
 	"reopening": func(d *Door, r *http.Request, p app.Person, seen app.TicketSeen) (string, error) {
 		return "The ticket is open again.", d.app.ReopenTicket(r.Context(), p.Actor, seen, r.PostFormValue("text"), false)

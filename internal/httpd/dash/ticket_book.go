@@ -133,6 +133,9 @@ func (s ticketPage) accepted() dash.BookStep {
 	return step(ui.None, "later", "Accepted", "")
 }
 
+// noSafetyCopy is why a restore failed before anything was changed.
+const noSafetyCopy = "no-safety-copy"
+
 // forms are the acts that ask for a word first.
 func (s ticketPage) forms(self string) []dash.DeskForm {
 	var out []dash.DeskForm
@@ -147,7 +150,12 @@ func (s ticketPage) forms(self string) []dash.DeskForm {
 		out = append(out, f)
 	}
 	add(s.May.Finish, dash.DeskForm{ID: "completion", Summary: "The courses are back", Field: "text", Label: "What was brought back, as the customer reads it", Long: true, Button: "Tell the customer"})
-	add(s.May.Retry, dash.DeskForm{ID: "retry", Summary: "Try the restore again", Field: "text", Label: "Why it will go better now", Text: "Free of charge; our approvals are asked for anew.", Button: "Try again"})
+	again := dash.DeskForm{ID: "retry", Summary: "Try the restore again", Field: "text", Label: "Why it will go better now, as the customer reads it", Text: "Free of charge; our approvals are asked for anew.", Button: "Try again"}
+	if s.Restore != nil && s.Restore.ErrorCode == noSafetyCopy && may(s.person, authz.StartRestore, id.Tenant{}) {
+		again.Also, again.AlsoLabel = "without", "Begin without a safety copy, because"
+		again.AlsoHint = "Only where the site is too broken for one, in 10 characters or more. What is there is kept aside on its host all the same. Empty keeps the rule."
+	}
+	add(s.May.Retry, again)
 	add(s.May.Accept && may(s.person, authz.AcceptRestore, id.Tenant{}), dash.DeskForm{ID: "acceptance", Summary: "Accept for the customer", Text: "Because the customer said so. What was there before is removed.", Button: "Accept"})
 	add(s.May.Reopen, dash.DeskForm{ID: "reopening", Summary: "Reopen", Field: "text", Label: "Why", Button: "Reopen"})
 	add(s.May.Close, dash.DeskForm{ID: "closure", Summary: "Close", Field: "text", Label: "What became of it, as the customer reads it", Long: true, Button: "Close the ticket"})

@@ -2330,6 +2330,8 @@ type Ticket struct {
 	Version       int32
 	PublicVersion int32
 	Words         interface{}
+	WithoutSafety string
+	WithoutBy     string
 }
 
 type TicketAttachment struct {

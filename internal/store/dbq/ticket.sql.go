@@ -235,7 +235,7 @@ func (q *Queries) DeleteOldDrafts(ctx context.Context, before time.Time) (int64,
 }
 
 const draftsOf = `-- name: DraftsOf :many
-SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words FROM ticket WHERE tenant_id = $1 AND state = 'draft' AND account_id IS NOT DISTINCT FROM $2::uuid
+SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words, without_safety, without_by FROM ticket WHERE tenant_id = $1 AND state = 'draft' AND account_id IS NOT DISTINCT FROM $2::uuid
 ORDER BY updated_at DESC LIMIT 100
 `
 
@@ -293,6 +293,8 @@ func (q *Queries) DraftsOf(ctx context.Context, arg DraftsOfParams) ([]Ticket, e
 			&i.Version,
 			&i.PublicVersion,
 			&i.Words,
+			&i.WithoutSafety,
+			&i.WithoutBy,
 		); err != nil {
 			return nil, err
 		}
@@ -323,7 +325,7 @@ func (q *Queries) DropWatcher(ctx context.Context, arg DropWatcherParams) (int64
 }
 
 const findDraft = `-- name: FindDraft :one
-SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words FROM ticket WHERE tenant_id = $1 AND state = 'draft' AND kind = $2
+SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words, without_safety, without_by FROM ticket WHERE tenant_id = $1 AND state = 'draft' AND kind = $2
   AND account_id IS NOT DISTINCT FROM $3::uuid AND site_id IS NOT DISTINCT FROM $4::uuid
 `
 
@@ -382,6 +384,8 @@ func (q *Queries) FindDraft(ctx context.Context, arg FindDraftParams) (Ticket, e
 		&i.Version,
 		&i.PublicVersion,
 		&i.Words,
+		&i.WithoutSafety,
+		&i.WithoutBy,
 	)
 	return i, err
 }
@@ -441,7 +445,7 @@ func (q *Queries) InsertStaffAccess(ctx context.Context, arg InsertStaffAccessPa
 const insertTicket = `-- name: InsertTicket :one
 INSERT INTO ticket (tenant_id, id, number, kind, subject, site_id, account_id, request, created_at, updated_at)
 VALUES ($1, $2, nextval('ticket_number'), $3, $4, $5, $6, $7, $8, $8)
-RETURNING tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words
+RETURNING tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words, without_safety, without_by
 `
 
 type InsertTicketParams struct {
@@ -507,6 +511,8 @@ func (q *Queries) InsertTicket(ctx context.Context, arg InsertTicketParams) (Tic
 		&i.Version,
 		&i.PublicVersion,
 		&i.Words,
+		&i.WithoutSafety,
+		&i.WithoutBy,
 	)
 	return i, err
 }
@@ -860,7 +866,7 @@ func (q *Queries) ListTicketsUrgent(ctx context.Context, arg ListTicketsUrgentPa
 }
 
 const lockTicket = `-- name: LockTicket :one
-SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words FROM ticket WHERE tenant_id = $1 AND id = $2 FOR UPDATE
+SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words, without_safety, without_by FROM ticket WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 `
 
 type LockTicketParams struct {
@@ -911,6 +917,8 @@ func (q *Queries) LockTicket(ctx context.Context, arg LockTicketParams) (Ticket,
 		&i.Version,
 		&i.PublicVersion,
 		&i.Words,
+		&i.WithoutSafety,
+		&i.WithoutBy,
 	)
 	return i, err
 }
@@ -992,11 +1000,11 @@ UPDATE ticket SET state = $1, resume_state = $2, priority = $3, subject = $4, si
   second_by = $14, second_at = $15, restore_id = $16,
   reply_due_at = $17, resolve_due_at = $18, reply_late_at = $19, resolve_late_at = $20,
   replied_at = $21, waits_since = $22, remind_at = $23, close_at = $24,
-  undo_asked = $25, refund_why = $26, stands = $27,
-  submitted_at = $28, ended_at = $29, updated_at = $30, version = version + 1,
-  public_version = CASE WHEN $31::boolean THEN version + 1 ELSE public_version END
-WHERE tenant_id = $32 AND id = $33 AND version = $34 AND state = $35
-RETURNING tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words
+  undo_asked = $25, without_safety = $26, without_by = $27, refund_why = $28, stands = $29,
+  submitted_at = $30, ended_at = $31, updated_at = $32, version = version + 1,
+  public_version = CASE WHEN $33::boolean THEN version + 1 ELSE public_version END
+WHERE tenant_id = $34 AND id = $35 AND version = $36 AND state = $37
+RETURNING tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words, without_safety, without_by
 `
 
 type SaveTicketParams struct {
@@ -1025,6 +1033,8 @@ type SaveTicketParams struct {
 	RemindAt      *time.Time
 	CloseAt       *time.Time
 	UndoAsked     bool
+	WithoutSafety string
+	WithoutBy     string
 	RefundWhy     string
 	Stands        string
 	SubmittedAt   *time.Time
@@ -1066,6 +1076,8 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (Ticket,
 		arg.RemindAt,
 		arg.CloseAt,
 		arg.UndoAsked,
+		arg.WithoutSafety,
+		arg.WithoutBy,
 		arg.RefundWhy,
 		arg.Stands,
 		arg.SubmittedAt,
@@ -1118,6 +1130,8 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (Ticket,
 		&i.Version,
 		&i.PublicVersion,
 		&i.Words,
+		&i.WithoutSafety,
+		&i.WithoutBy,
 	)
 	return i, err
 }
@@ -1246,7 +1260,7 @@ func (q *Queries) TicketAttachments(ctx context.Context, arg TicketAttachmentsPa
 }
 
 const ticketByID = `-- name: TicketByID :one
-SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words FROM ticket WHERE id = $1
+SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words, without_safety, without_by FROM ticket WHERE id = $1
 `
 
 // Tells whose a ticket is, before any right is known.
@@ -1293,6 +1307,8 @@ func (q *Queries) TicketByID(ctx context.Context, argID id.Ticket) (Ticket, erro
 		&i.Version,
 		&i.PublicVersion,
 		&i.Words,
+		&i.WithoutSafety,
+		&i.WithoutBy,
 	)
 	return i, err
 }
@@ -1625,7 +1641,7 @@ func (q *Queries) TicketsLate(ctx context.Context, arg TicketsLateParams) ([]Tic
 }
 
 const ticketsMergedInto = `-- name: TicketsMergedInto :many
-SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words FROM ticket WHERE tenant_id = $1 AND merged_into = $2 ORDER BY number LIMIT 50
+SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words, without_safety, without_by FROM ticket WHERE tenant_id = $1 AND merged_into = $2 ORDER BY number LIMIT 50
 `
 
 type TicketsMergedIntoParams struct {
@@ -1682,6 +1698,8 @@ func (q *Queries) TicketsMergedInto(ctx context.Context, arg TicketsMergedIntoPa
 			&i.Version,
 			&i.PublicVersion,
 			&i.Words,
+			&i.WithoutSafety,
+			&i.WithoutBy,
 		); err != nil {
 			return nil, err
 		}
