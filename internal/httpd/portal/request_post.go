@@ -51,15 +51,32 @@ func (d *Door) typedWish(ctx context.Context, r *http.Request, p app.Person) (*w
 func (w *wish) handedIn(ctx context.Context) (id.Ticket, error) {
 	made, err := id.Parse[id.Ticket](w.typed.draft)
 	if err == nil && made != w.draft.ID {
-		v, err := w.door.app.Ticket(ctx, w.person.Actor, made)
-		if err == nil && v.Ticket.State != ticket.Draft {
-			return made, nil
-		}
-		if err != nil && !errs.Is(err, errs.NotFound) {
-			return id.Ticket{}, err
+		if became, err := w.became(ctx, made); err != nil || !became.IsZero() {
+			return became, err
 		}
 	}
-	if w.typed.do != portal.DoSend || w.site == nil || err == nil {
+	if w.typed.do != portal.DoSend || err == nil {
+		return id.Ticket{}, nil
+	}
+	return w.sameWords(ctx)
+}
+
+// became is a draft once it was handed in; none for one that was not.
+func (w *wish) became(ctx context.Context, of id.Ticket) (id.Ticket, error) {
+	v, err := w.door.app.Ticket(ctx, w.person.Actor, of)
+	if err == nil && v.Ticket.State != ticket.Draft {
+		return of, nil
+	}
+	if errs.Is(err, errs.NotFound) {
+		err = nil
+	}
+	return id.Ticket{}, err
+}
+
+// sameWords finds what the person handed in a moment ago about the same site
+// in the same words.
+func (w *wish) sameWords(ctx context.Context) (id.Ticket, error) {
+	if w.site == nil {
 		return id.Ticket{}, nil
 	}
 	page, err := w.door.app.ListTickets(ctx, w.person.Actor, app.TicketQuery{Tenant: w.tenant, Site: w.siteID().String(), Kind: ticket.Restore, Mine: true, Open: true, Size: 1})
@@ -79,7 +96,8 @@ func (w *wish) keepDraft(ctx context.Context) error {
 	before := w.draft.ID
 	saved, err := w.door.app.SaveDraft(ctx, w.person.Actor, w.draft)
 	if errs.Is(err, errs.Conflict) { // two windows of one person: what was typed last stays
-		if fresh, again := w.door.app.DraftTicket(ctx, w.person.Actor, w.tenant, ticket.Restore, w.siteID()); again == nil {
+		fresh, again := w.door.app.DraftTicket(ctx, w.person.Actor, w.tenant, ticket.Restore, w.siteID())
+		if again == nil && (!fresh.ID.IsZero() || before.IsZero()) { // else it was handed in meanwhile, and is no draft any more
 			w.draft.ID, w.draft.Version = fresh.ID, fresh.Version
 			saved, err = w.door.app.SaveDraft(ctx, w.person.Actor, w.draft)
 		}
@@ -191,17 +209,39 @@ func (d *Door) send(rw http.ResponseWriter, r *http.Request, w *wish) (templ.Com
 		}
 		return w.again(errs.New(errs.Invalid, "%s", w.missing()))
 	}
+	before := w.draft.ID
 	if err := w.keepDraft(ctx); err != nil {
-		return w.again(err)
+		return d.pressedBefore(rw, r, w, before, err)
+	}
+	if before.IsZero() { // a new draft may be that of a second press, for the first one's was handed in
+		if made, err := w.sameWords(ctx); err != nil || !made.IsZero() {
+			w.discard(ctx, w.draft.ID)
+			return d.pressedBefore(rw, r, w, made, err)
+		}
 	}
 	made, err := d.app.SubmitTicket(ctx, w.person.Actor, w.draft, ticket.TermsVersion, nil)
 	if err != nil {
-		return w.again(err)
+		return d.pressedBefore(rw, r, w, w.draft.ID, err)
 	}
 	d.inside.Say(ctx, ui.Good, "Your request is in. Nothing on your site changes yet.")
 	if w.typed.name != "" {
 		w.confirmAtOnce(ctx, made)
 	}
+	d.toTicket(rw, r, w.person, made)
+	return nil, nil //nolint:nilnil // it has answered by itself
+}
+
+// pressedBefore leads to what a press before this one made of the draft, or
+// shows the form with what is wrong.
+func (d *Door) pressedBefore(rw http.ResponseWriter, r *http.Request, w *wish, of id.Ticket, wrong error) (templ.Component, error) {
+	if of.IsZero() || wrong != nil && !errs.Is(wrong, errs.Conflict) {
+		return w.again(wrong)
+	}
+	made, err := w.became(r.Context(), of)
+	if err != nil || made.IsZero() {
+		return w.again(errors.Join(err, wrong))
+	}
+	d.inside.Say(r.Context(), ui.Good, "This request was handed in already. Here it is.")
 	d.toTicket(rw, r, w.person, made)
 	return nil, nil //nolint:nilnil // it has answered by itself
 }
