@@ -209,6 +209,21 @@ func TestDraft_IsOneForAPersonAndSite(t *testing.T) {
 	}
 }
 
+// A draft that is thrown away keeps nothing but its row: who makes and throws
+// away thousands fills no disk with them.
+func TestDraft_ThatIsThrownAwayKeepsNoWords(t *testing.T) {
+	t.Parallel()
+	x := newBureau(t)
+	d := x.wish(ticket.Everything)
+	d.Subject, d.Request.Happened = "Biology", strings.Repeat("word ", 3000)
+	made, err := x.SaveDraft(t.Context(), x.member, d)
+	x.must(err)
+	x.must(x.WithdrawTicket(t.Context(), x.member, app.TicketSeen{ID: made.ID, Version: made.Version}))
+	if n := x.Count("SELECT count(*) FROM ticket WHERE state = 'withdrawn' AND subject = '' AND request = '{}'"); n != 1 {
+		t.Error("the words of a draft that was thrown away are still there")
+	}
+}
+
 // What is missing is refused by its field, and terms and copies of another time
 // or site are none.
 func TestSubmit_RefusesByTheField(t *testing.T) {

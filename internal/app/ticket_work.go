@@ -135,7 +135,12 @@ func (w *work) giveBack(t *dbq.Ticket, why string) {
 // runs; what was paid goes back. A draft is thrown away.
 func (a *App) WithdrawTicket(ctx context.Context, who authz.Actor, seen TicketSeen) error {
 	return a.onSeen(ctx, who, authz.OpenTickets, seen, func(ctx context.Context, w *work) error {
-		err := w.move(ctx, ticket.Withdraw, nil, func(t *dbq.Ticket) { w.giveBack(t, "the request was withdrawn") })
+		err := w.move(ctx, ticket.Withdraw, nil, func(t *dbq.Ticket) {
+			w.giveBack(t, "the request was withdrawn")
+			if t.SubmittedAt == nil { // its row waits for the sweep; its words do not
+				t.Subject, t.Request = "", []byte("{}")
+			}
+		})
 		if err != nil {
 			return err
 		}
