@@ -211,8 +211,14 @@ FROM account a WHERE a.staff_role IN ('owner', 'operator', 'support') AND a.disa
 -- What the runbook may have to do something for, and nobody touched for a while.
 -- name: TicketsToMove :many
 SELECT tenant_id, id FROM ticket WHERE kind = 'restore' AND (state IN ('submitted', 'awaiting_payment', 'queued', 'approved') OR refund_why <> '' OR undo_asked OR stands <> '')
-  AND (state NOT IN ('awaiting_payment', 'queued') OR refund_why <> '' OR updated_at > sqlc.arg(before)::timestamptz - interval '1 hour') -- what waits for people is told of by them
-  AND updated_at < sqlc.arg(before)::timestamptz AND id > sqlc.arg(after)::uuid ORDER BY id LIMIT sqlc.arg(most);
+  AND (state NOT IN ('awaiting_payment', 'queued') OR refund_why <> '' OR updated_at > sqlc.arg(before)::timestamptz - interval '1 hour' -- what waits for people is told of by them
+    OR state = 'queued' AND confirmed_at IS NOT NULL AND approved_at IS NOT NULL) -- fewer approvals may be wanted since
+  AND updated_at < sqlc.arg(before)::timestamptz AND id > sqlc.arg(after)::uuid
+UNION -- what ended while its restore is still to be settled
+SELECT k.tenant_id, k.id FROM restore r JOIN ticket k ON k.tenant_id = r.tenant_id AND k.id = r.ticket_id AND k.restore_id = r.id
+WHERE r.ended_at IS NULL AND r.state = 'restored' AND k.state IN ('closed', 'declined')
+  AND k.updated_at < sqlc.arg(before)::timestamptz AND k.id > sqlc.arg(after)::uuid
+ORDER BY id LIMIT sqlc.arg(most);
 
 -- name: TicketsToRemind :many
 SELECT tenant_id, id FROM ticket WHERE least(remind_at, close_at) <= sqlc.arg(now)::timestamptz AND frozen = '' ORDER BY least(remind_at, close_at) LIMIT sqlc.arg(most);

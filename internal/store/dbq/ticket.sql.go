@@ -1730,14 +1730,20 @@ func (q *Queries) TicketsOpenedSince(ctx context.Context, arg TicketsOpenedSince
 
 const ticketsToMove = `-- name: TicketsToMove :many
 SELECT tenant_id, id FROM ticket WHERE kind = 'restore' AND (state IN ('submitted', 'awaiting_payment', 'queued', 'approved') OR refund_why <> '' OR undo_asked OR stands <> '')
-  AND (state NOT IN ('awaiting_payment', 'queued') OR refund_why <> '' OR updated_at > $1::timestamptz - interval '1 hour') -- what waits for people is told of by them
-  AND updated_at < $1::timestamptz AND id > $2::uuid ORDER BY id LIMIT $3
+  AND (state NOT IN ('awaiting_payment', 'queued') OR refund_why <> '' OR updated_at > $2::timestamptz - interval '1 hour' -- what waits for people is told of by them
+    OR state = 'queued' AND confirmed_at IS NOT NULL AND approved_at IS NOT NULL) -- fewer approvals may be wanted since
+  AND updated_at < $2::timestamptz AND id > $3::uuid
+UNION -- what ended while its restore is still to be settled
+SELECT k.tenant_id, k.id FROM restore r JOIN ticket k ON k.tenant_id = r.tenant_id AND k.id = r.ticket_id AND k.restore_id = r.id
+WHERE r.ended_at IS NULL AND r.state = 'restored' AND k.state IN ('closed', 'declined')
+  AND k.updated_at < $2::timestamptz AND k.id > $3::uuid
+ORDER BY id LIMIT $1
 `
 
 type TicketsToMoveParams struct {
+	Most   int32
 	Before time.Time
 	After  pgtype.UUID
-	Most   int32
 }
 
 type TicketsToMoveRow struct {
@@ -1747,7 +1753,7 @@ type TicketsToMoveRow struct {
 
 // What the runbook may have to do something for, and nobody touched for a while.
 func (q *Queries) TicketsToMove(ctx context.Context, arg TicketsToMoveParams) ([]TicketsToMoveRow, error) {
-	rows, err := q.db.Query(ctx, ticketsToMove, arg.Before, arg.After, arg.Most)
+	rows, err := q.db.Query(ctx, ticketsToMove, arg.Most, arg.Before, arg.After)
 	if err != nil {
 		return nil, err
 	}
