@@ -155,3 +155,14 @@ func (a *App) Digest(ctx context.Context, account id.Account) (wanted, bounced b
 	})
 	return wanted, bounced, err
 }
+
+// MailWorks takes a person's word that their address works again.
+func (a *App) MailWorks(ctx context.Context, who Person) error {
+	return a.self(ctx, who.Actor, func(ctx context.Context, tx *store.Tx) error {
+		n, err := tx.AccountMailWorks(ctx, who.Actor.Account)
+		if err != nil || n == 0 {
+			return err
+		}
+		return tx.Event(ctx, "account.mail_works", ofAccount(who.Actor.Account), nil)
+	})
+}

@@ -210,10 +210,10 @@ func (a *App) link(kind dbq.MailKind, token string) string {
 }
 
 func (a *App) write(ctx context.Context, m dbq.MailOutbox, token string) mail.Message {
-	switch m.Kind {
-	case dbq.MailKindTicket:
+	if m.Kind == dbq.MailKindTicket {
 		return a.writeTicket(ctx, m)
-	case dbq.MailKindDigest:
+	}
+	if m.Kind == dbq.MailKindDigest {
 		return a.writeDigest(ctx, m)
 	}
 	var w letterWords

@@ -20,8 +20,10 @@ var attribution = []*regexp.Regexp{
 }
 
 // head is a quotation's head as Outlook writes it: From, Sent or Date, To.
-var head = regexp.MustCompile(`(?i)^\s*\*?(from|von|de|da|van)\s*:\*?\s+\S`)
-var sent = regexp.MustCompile(`(?i)^\s*\*?(sent|gesendet|envoyé|enviado|inviato|verzonden|date|datum|fecha|data)\s*:\*?\s+\S`)
+var (
+	head = regexp.MustCompile(`(?i)^\s*\*?(from|von|de|da|van)\s*:\*?\s+\S`)
+	sent = regexp.MustCompile(`(?i)^\s*\*?(sent|gesendet|envoyé|enviado|inviato|verzonden|date|datum|fecha|data)\s*:\*?\s+\S`)
+)
 
 // Newest gives what somebody wrote newly in a mail: all above the marker, the
 // quotation or the signature, without quoted lines at its end. A mail that is
@@ -78,10 +80,12 @@ func begins(lines []string, i int) bool {
 }
 
 // blocks end a line of text where HTML ends a block.
-var blocks = regexp.MustCompile(`(?i)<\s*(br|/p|/div|/li|/tr|/h[1-6]|/blockquote)\b[^>]*>`)
-var quotes = regexp.MustCompile(`(?is)<\s*blockquote\b.*`)
-var hidden = regexp.MustCompile(`(?is)<\s*(style|script|head|title)\b.*?<\s*/\s*(style|script|head|title)\s*>`)
-var strict = bluemonday.StrictPolicy()
+var (
+	blocks = regexp.MustCompile(`(?i)<\s*(br|/p|/div|/li|/tr|/h[1-6]|/blockquote)\b[^>]*>`)
+	quotes = regexp.MustCompile(`(?is)<\s*blockquote\b.*`)
+	hidden = regexp.MustCompile(`(?is)<\s*(style|script|head|title)\b.*?<\s*/\s*(style|script|head|title)\s*>`)
+	strict = bluemonday.StrictPolicy()
+)
 
 // fromHTML gives the text of a mail that came as HTML alone. Every tag goes,
 // what is in scripts and styles too; a quoted block ends what is new.

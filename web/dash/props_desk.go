@@ -137,10 +137,10 @@ type DeskForm struct {
 	Long            bool // several lines
 	// A second field, which may stay empty: its name, label and hint.
 	Also, AlsoLabel, AlsoHint string
-	Text            string
-	Button          string
-	Danger          bool
-	Open            bool
+	Text                      string
+	Button                    string
+	Danger                    bool
+	Open                      bool
 }
 
 // DeskRow is one line of a list beside a ticket.

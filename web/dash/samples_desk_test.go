@@ -57,9 +57,11 @@ func ticketFull() TicketProps {
 				{ID: "4", Who: "Ada Brandt", Side: "mine", At: now, Text: rtlName},
 			}, Earlier: "40 earlier entries are left out",
 		},
-		Write: &WriteForm{Action: "/tickets/1/messages", Version: "4", Body: hostile, Problem: "Write something, 20,000 characters at most.",
+		Write: &WriteForm{
+			Action: "/tickets/1/messages", Version: "4", Body: hostile, Problem: "Write something, 20,000 characters at most.",
 			As:      []ui.Choice{{Value: "reply", Label: "The customer and us", Selected: true}, {Value: "note", Label: "Staff only (a note)"}, {Value: "ask", Label: "The customer: we wait for the answer"}},
-			Replies: []ui.Choice{{Label: longName, Href: "/tickets/1?reply=1"}, {Label: "We look into it", Href: "/tickets/1?reply=2", Selected: true}}, Rule: "Up to ten files of 20 MB each.", Accept: ".png,.pdf"},
+			Replies: []ui.Choice{{Label: longName, Href: "/tickets/1?reply=1"}, {Label: "We look into it", Href: "/tickets/1?reply=2", Selected: true}}, Rule: "Up to ten files of 20 MB each.", Accept: ".png,.pdf",
+		},
 		Happened: "The quiz of class 9b is gone since this morning. " + hostile,
 		Asked:    []ui.Fact{{Label: "Bring back", Value: "everything"}, {Label: "Restore point", Value: "21 Nov 00:04 with files of 04:00", Note: "3 h 56 min apart"}, {Label: "Promised", Value: "6 to 14 minutes"}},
 		Facts:    []ui.Fact{{Label: "Opened", Value: "21 Nov 15:10"}},
@@ -78,8 +80,10 @@ func repliesFull() RepliesProps {
 	return RepliesProps{
 		Page: staff(TicketsSection), Crumbs: []ui.Crumb{{Label: "Tickets", Href: TicketsPath}},
 		Rows: []ReplyRow{{Name: longName, Body: "Dear {customer},\n" + hostile, Acts: "asks the customer, gives it high priority", Changed: at("2 d ago", "19 Nov 2026 16:00:04 CET"), By: "by Ada", EditHref: "/replies?edit=1", Delete: &Act{Action: "/replies/1/deletion", Label: "Delete", About: longName}}},
-		Form: &ReplyEdit{Title: "A new reply", Name: Field{Value: hostile, Problem: "Give it a name of 1 to 80 characters."}, Body: Field{Problem: "Write the reply, 1 to 20,000 characters."},
-			Acts: []ui.Choice{{Value: "ask", Label: "wait for the customer", Selected: true}}, Priorities: []ui.Choice{{Value: "", Label: "as it is", Selected: true}}},
+		Form: &ReplyEdit{
+			Title: "A new reply", Name: Field{Value: hostile, Problem: "Give it a name of 1 to 80 characters."}, Body: Field{Problem: "Write the reply, 1 to 20,000 characters."},
+			Acts: []ui.Choice{{Value: "ask", Label: "wait for the customer", Selected: true}}, Priorities: []ui.Choice{{Value: "", Label: "as it is", Selected: true}},
+		},
 	}
 }
 

@@ -12,7 +12,7 @@ func HTML(ctx context.Context, w Words) (string, error) {
 		w.Language = "en"
 	}
 	var b strings.Builder
-	if err := Letter(w).Render(ctx, &b); err != nil {
+	if err := Letter(w).Render(ctx, &b); err != nil { //nolint:contextcheck // a component takes its context at Render
 		return "", fmt.Errorf("drawing a letter: %w", err)
 	}
 	return b.String(), nil

@@ -12,10 +12,11 @@ import (
 
 // The addresses that the pages themselves link or post to.
 const (
-	Path            = "/portal"             // GET: the sites; with q, tenant, after
-	SitesPath       = "/portal/sites/"      // GET with a site's id
-	PreferencesPath = "/portal/preferences" // GET the page, POST the form: zone
-	MarkPath        = "/portal/mark"        // GET the hoster's mark
+	Path            = "/portal"                     // GET: the sites; with q, tenant, after
+	SitesPath       = "/portal/sites/"              // GET with a site's id
+	PreferencesPath = "/portal/preferences"         // GET the page, POST the form: zone
+	LettersPath     = "/portal/preferences/letters" // POST: do is on, off or works
+	MarkPath        = "/portal/mark"                // GET the hoster's mark
 	peoplePath      = "/people"
 	activityPath    = "/audit"
 	accountPath     = "/account"
@@ -213,4 +214,7 @@ type PreferencesProps struct {
 	Problem string   // what is wrong with it
 	Zones   []string // to choose from
 	Now     string   // what time it is there
+	Mail    string   // what is sent by mail; "" where no mail is set up
+	Digest  bool     // the weekly letter is wanted
+	Bounced bool     // mails to the person's address came back
 }

@@ -52,7 +52,7 @@ func samples() []sample {
 		{"site-viewer", Site(siteViewer())},
 		{"site-refused", Site(siteRefused())},
 		{"site-hostile", Site(siteHostile())},
-		{"preferences", PreferencesForm(PreferencesProps{Page: frame(Preferences), Zone: "Europe/Berlin", Zones: []string{"Europe/Berlin", "UTC"}, Now: "It is 16:00 there now, CET."})},
+		{"preferences", PreferencesForm(PreferencesProps{Page: frame(Preferences), Zone: "Europe/Berlin", Zones: []string{"Europe/Berlin", "UTC"}, Now: "It is 16:00 there now, CET.", Mail: "Mails go to " + hostile, Digest: true, Bounced: true})},
 		{"preferences-refused", PreferencesForm(wrongZone)},
 	}...)
 }

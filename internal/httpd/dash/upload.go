@@ -32,7 +32,7 @@ func readUpload(r *http.Request, field string) (files []app.Upload, done func(),
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
 		return nil, done, readForm(r)
 	}
-	err = r.ParseMultipartForm(uploadMemory)
+	err = r.ParseMultipartForm(uploadMemory) //nolint:gosec // its route bounds the body
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

@@ -91,6 +91,7 @@ func (d *Door) Pages(r chi.Router) {
 	r.Post(sitePattern+"/protection", d.customer(d.keep, ""))
 	r.Get(portal.PreferencesPath, d.customer(d.preferences, "/account"))
 	r.Post(portal.PreferencesPath, d.customer(d.savePreferences, ""))
+	r.Post(portal.LettersPath, d.customer(d.saveLetters, ""))
 	r.Get(portal.RequestPath, d.customer(d.request, "/tickets"))
 	r.Post(portal.RequestPath, d.customer(d.ask, ""))
 	r.Post(portal.DraftPath, d.customer(d.draftKept, ""))

@@ -36,6 +36,7 @@ func routeTable() []row {
 		{"POST " + pattern + "/protection", site("/protection"), []string{"reason", ""}, []int{303, 404, 403, 303, 303, 404, 404, 404, 404, 404}},
 		{"GET /portal/preferences", at("/portal/preferences"), nil, []int{303, 200, 200, 200, 200, 303, 303, 303, 303, 303}},
 		{"POST /portal/preferences", at("/portal/preferences"), []string{"zone", "Asia/Tokyo"}, []int{303, 303, 303, 303, 303, 404, 404, 404, 404, 404}},
+		{"POST /portal/preferences/letters", at("/portal/preferences/letters"), []string{"do", "off"}, []int{303, 303, 303, 303, 303, 404, 404, 404, 404, 404}},
 	}...)
 }
 
