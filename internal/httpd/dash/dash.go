@@ -83,6 +83,7 @@ type Door struct {
 	guard     *guard
 	provider  *provider
 	streams   *streams
+	uploads   uploads
 }
 
 // New makes the dashboard's routes. Live streams end with their request's
@@ -134,6 +135,7 @@ func (d *Door) routes() chi.Router {
 		files := slices.Clone(inside)
 		files[1] = mw.Body(maxUpload)
 		r.Use(files...)
+		r.Use(d.fewUploads)
 		d.ticketUploads(r)
 		if u, ok := d.customers.(uploader); ok {
 			u.Uploads(r)
