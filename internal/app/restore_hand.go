@@ -67,7 +67,7 @@ func (a *App) cancelRestore(ctx context.Context, tx *store.Tx, of id.Restore, wh
 	case restore.Restored:
 		return errs.New(errs.Conflict, "This restore is done already. Accept it, or have it undone.")
 	case restore.Running:
-		return stopRestore(ctx, tx, r, why)
+		return a.stopRestore(ctx, tx, r, why)
 	case restore.Planned, restore.Safeguarding, restore.Queued, restore.Settling, restore.Settled, restore.Undoing, restore.Undone, restore.Failed, restore.Cancelled:
 	}
 	if _, err := restore.Apply(r.State, restore.Cancel); err != nil {
@@ -96,8 +96,21 @@ func (a *App) cancelRestore(ctx context.Context, tx *store.Tx, of id.Restore, wh
 }
 
 // stopRestore has the host stop: it hears with its next heartbeat, rolls the
-// site back, and reports.
-func stopRestore(ctx context.Context, tx *store.Tx, r dbq.Restore, why string) error {
+// site back, and reports. A host that was revoked never reports again: of its
+// site nobody knows.
+func (a *App) stopRestore(ctx context.Context, tx *store.Tx, r dbq.Restore, why string) error {
+	at, err := tx.PlaceOfRestore(ctx, dbq.PlaceOfRestoreParams{TenantID: r.TenantID, ID: r.SiteID, RestoreID: r.ID})
+	if err != nil && !isNoRows(err) {
+		return err
+	}
+	if at.HostState == dbq.HostStateRevoked {
+		said := "It was cancelled after its host was revoked in the middle of it: whether the site is as it was, nobody knows. The agent puts it right by itself when it runs there again."
+		_, err := tx.EndTask(ctx, dbq.EndTaskParams{TenantID: r.TenantID, ID: r.TaskID, ToState: dbq.HostTaskStateFailed, Now: tx.Now, Error: said, ErrorCode: notRolledBack, Result: []byte("{}")})
+		if err != nil {
+			return err
+		}
+		return a.failRestore(ctx, tx, r, notRolledBack, said, nil)
+	}
 	n, err := tx.StopRestore(ctx, dbq.StopRestoreParams{TenantID: r.TenantID, ID: r.ID, StopBy: tx.Actor(), StopWhy: why})
 	if err != nil {
 		return err

@@ -45,3 +45,24 @@ func TestTicket_SaysWhenASiteCouldNotBePutBack(t *testing.T) {
 		t.Errorf("the customer reads the staff's words: %q, %v", c.MayStill, err)
 	}
 }
+
+// A host that was revoked in the middle reports nothing any more: a restore
+// there can be given up, and its ticket goes on.
+func TestCancel_EndsWhatARevokedHostHeld(t *testing.T) {
+	t.Parallel()
+	x := newBureau(t)
+	of := x.ask(ticket.Everything)
+	r := x.runs(of)
+	x.safeguard(r)
+	x.must(x.agent.start(x.work(agentproto.KindRestore)))
+	x.SQL("UPDATE host SET state = 'revoked', credential_hash = NULL")
+	x.must(x.CancelRestore(t.Context(), x.operator, r, "the machine is gone"))
+	x.wants(r, restore.Failed)
+	v := x.stands(of, ticket.Failed)
+	if said(v, "as it was before, and open") || !strings.Contains(v.MayStill, "nobody knows") {
+		t.Errorf("told: %q", v.MayStill)
+	}
+	if n := x.Count("SELECT count(*) FROM host_task WHERE state IN ('queued', 'leased')"); n != 0 {
+		t.Errorf("%d tasks are still open", n)
+	}
+}
