@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -235,8 +236,10 @@ func TestDesk_FromTheRequestToTheReceipt(t *testing.T) { //nolint:paralleltest /
 	d.sees(t, d.customer, 10*time.Second, "USD 100.00", "paid")
 	d.customer.look(t, "receipts")
 
+	t.Run("Disputed", d.disputed)
 	t.Run("Declined", d.declined)
 	t.Run("Question", d.question)
+	t.Run("TwoStaffAtOnce", d.twoAtOnce)
 	for _, p := range []*page{d.customer, d.staff, d.another} {
 		if heard := p.said(); len(heard) > 0 {
 			t.Errorf("the console of %s says:\n%s", p.who, strings.Join(heard, "\n"))
@@ -263,6 +266,48 @@ func (d *desk) approve(t *testing.T, p *page, password string) {
 	h.write(t, "#password", password)
 	h.press(t, "sign in again", submit)
 	d.submit(t, p, "/approval")
+}
+
+// twoAtOnce has two of the staff change a ticket that both have open: the
+// second is told, and nothing is overwritten.
+func (d *desk) twoAtOnce(t *testing.T) {
+	d.staffTicket(t, d.staff, "How many copies do we have?")
+	d.staffTicket(t, d.another, "How many copies do we have?")
+	d.fill(t, d.staff, "#priority", "high")
+	d.submit(t, d.staff, "/priority")
+	d.sees(t, d.staff, 10*time.Second, "The priority is set")
+	d.fill(t, d.another, "#priority", "low")
+	const press = `(() => { const b = document.querySelector("main form[action$='/priority'] button[type=submit]"); setTimeout(() => b.click()); return 0 })()`
+	resp, err := chromedp.RunResponse(d.another.ctx, chromedp.Evaluate[chromedp.Void](press))
+	if err != nil || resp.Status != http.StatusConflict {
+		t.Fatalf("the second change: %+v, %v", resp, err)
+	}
+	d.staffTicket(t, d.another, "How many copies do we have?")
+	if v, err := chromedp.Run(d.another.ctx, chromedp.Evaluate[string](`document.querySelector("#priority").value`)); err != nil || v != "high" {
+		t.Errorf("the priority is %q (%v)", v, err)
+	}
+}
+
+var intent = regexp.MustCompile(`name="id" value="(pi_[A-Za-z0-9_]+)"`)
+
+// disputed has the payer's bank take the money back: the staff see it at once.
+func (d *desk) disputed(t *testing.T) {
+	resp, err := http.Get(d.pay + "/control") //nolint:noctx // a test's, on this machine
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	found := intent.FindSubmatch(page)
+	if err != nil || found == nil {
+		t.Fatalf("no payment at the bank (%v):\n%s", err, page)
+	}
+	d.bank(t, "dispute", url.Values{"id": {string(found[1])}})
+	eventually(t, 90*time.Second, "the staff see the dispute", func() (bool, string) {
+		d.hand(d.staff).visit(t, "/money")
+		text := d.staff.text(t)
+		return strings.Contains(text, "disputed"), text
+	})
 }
 
 func (d *desk) declined(t *testing.T) {

@@ -69,6 +69,7 @@ type TicketProps struct {
 	Happened   string // in the customer's words
 	Assign     *PickForm
 	Priority   *PickForm
+	Macro      *PickForm
 	Watch      *Act
 	Accesses   []DeskRow
 	Watchers   string

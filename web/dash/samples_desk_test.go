@@ -67,6 +67,7 @@ func ticketFull() TicketProps {
 		Facts:    []ui.Fact{{Label: "Opened", Value: "21 Nov 15:10"}},
 		Assign:   &PickForm{Action: "/tickets/1/assignee", Version: "4", ID: "assignee", Name: "assignee", Label: "Assigned to", Choices: []ui.Choice{{Value: "", Label: "nobody"}, {Value: "1", Label: longName, Selected: true}}, Button: "Assign"},
 		Priority: &PickForm{Action: "/tickets/1/priority", Version: "4", ID: "priority", Name: "priority", Label: "Priority", Choices: []ui.Choice{{Value: "urgent", Label: "urgent"}}, Button: "Set"},
+		Macro:    &PickForm{Action: "/tickets/1/macro", Version: "4", ID: "macro", Name: "macro", Label: "Macro", Choices: []ui.Choice{{Value: "1", Label: longName + ": close the ticket"}}, Button: "Run it"},
 		Watch:    &Act{Action: "/tickets/1/watch", Label: "Watch", Do: "on"}, Watchers: "Ana Ruiz",
 		Accesses: []DeskRow{{State: ui.Good, Word: "open", Title: "Staff may look into the site", Text: "until 22 Nov 16:00, given by Ana Ruiz"}},
 		Forms: []DeskForm{

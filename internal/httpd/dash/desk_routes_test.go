@@ -19,14 +19,13 @@ func deskTable() []row {
 		{"GET /replies", at("/replies"), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 404, 404}, true},
 		{"POST /replies", at("/replies"), []string{"name", "", "body", ""}, []int{303, 404, 404, 404, 404, 422, 422, 422, 403, 403}, true},
 		{"POST /replies/{id:[0-9a-f-]{36}}/deletion", at("/replies/" + none + "/deletion"), nil, []int{303, 404, 404, 404, 404, 404, 404, 404, 403, 403}, true},
-		{"POST /replies/{id:[0-9a-f-]{36}}/use", at("/replies/" + none + "/use"), []string{"ticket", none, "version", "1"}, gone, true},
 		{"GET /money", at("/money"), nil, seen, true},
 		{"GET /money.csv", at("/money.csv"), nil, seen, true},
 		{"GET /money/events", at("/money/events"), nil, seen, true},
 		{"POST /money/events/{event}/replay", at("/money/events/evt_none/replay"), nil, []int{303, 404, 404, 404, 404, 404, 403, 403, 404, 403}, true},
 	}
-	for _, act := range []string{"assignee", "priority", "watch", "completion", "retry", "reopening", "closure", "merge", "approval", "acceptance", "decline"} {
-		table = append(table, row{"POST " + t + "/" + act, at("/tickets/" + none + "/" + act), []string{"version", "1", "text", "because", "number", "1", "do", "on", "priority", "high"}, gone, true})
+	for _, act := range []string{"assignee", "priority", "watch", "macro", "completion", "retry", "reopening", "closure", "merge", "approval", "acceptance", "decline"} {
+		table = append(table, row{"POST " + t + "/" + act, at("/tickets/" + none + "/" + act), []string{"version", "1", "text", "because", "number", "1", "do", "on", "priority", "high", "macro", none}, gone, true})
 	}
 	for _, act := range []string{"waiver", "offline", "refund", "hand-refund", "alarm"} {
 		table = append(table, row{"POST /money/{id:[0-9a-f-]{36}}/" + act, at("/money/" + none + "/" + act), []string{"text", "because of a test"}, gone, true})

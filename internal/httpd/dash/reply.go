@@ -149,28 +149,3 @@ func (d *Door) deleteReply(w http.ResponseWriter, r *http.Request, p app.Person)
 	see(w, r, dash.RepliesPath)
 	return nil, nil //nolint:nilnil // it has answered by itself
 }
-
-// useMacro sends a macro for the ticket that the form names, and does its acts.
-func (d *Door) useMacro(w http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
-	macro, err := id.Parse[id.Reply](chi.URLParam(r, "id"))
-	if err != nil {
-		return nil, errs.Wrap(errs.NotFound, err, "There is no such macro.")
-	}
-	if err := readForm(r); err != nil {
-		return nil, err
-	}
-	of, err := id.Parse[id.Ticket](r.PostFormValue("ticket"))
-	if err != nil {
-		return nil, errs.Wrap(errs.NotFound, err, "There is no ticket of this name, or none that you may see.")
-	}
-	seen, err := seenTicket(r, of)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.app.RunMacro(r.Context(), p.Actor, seen, macro); err != nil {
-		return d.ticketAgain(r, p, of, typedTicket{form: "macro"}, err)
-	}
-	d.say(r.Context(), ui.Good, "The macro was run.")
-	see(w, r, ticketPath(of))
-	return nil, nil //nolint:nilnil // it has answered by itself
-}

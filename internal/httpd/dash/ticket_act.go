@@ -45,6 +45,13 @@ var ticketActs = map[string]ticketDo{
 		}
 		return "You are not told of what happens here any more.", d.app.WatchTicket(r.Context(), p.Actor, seen, false)
 	},
+	"macro": func(d *Door, r *http.Request, p app.Person, seen app.TicketSeen) (string, error) {
+		macro, err := id.Parse[id.Reply](r.PostFormValue("macro"))
+		if err != nil {
+			return "", errs.Field("macro", "choose one of the list")
+		}
+		return "The macro was run.", d.app.RunMacro(r.Context(), p.Actor, seen, macro)
+	},
 	"completion": func(d *Door, r *http.Request, p app.Person, seen app.TicketSeen) (string, error) {
 		return "The customer was told, and is asked to look.", d.app.FinishTicket(r.Context(), p.Actor, seen, r.PostFormValue("text"))
 	},

@@ -42,7 +42,6 @@ func (d *Door) ticketPages(r chi.Router) {
 	r.Get(dash.RepliesPath, d.desk(d.replies))
 	r.Post(dash.RepliesPath, d.desk(d.saveReply))
 	r.Post(dash.RepliesPath+"/{id:[0-9a-f-]{36}}/deletion", d.desk(d.deleteReply))
-	r.Post(dash.RepliesPath+"/{id:[0-9a-f-]{36}}/use", d.desk(d.useMacro))
 }
 
 // ticketUploads are the routes whose forms bring files.

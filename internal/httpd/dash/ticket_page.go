@@ -118,6 +118,7 @@ func (d *Door) ticketProps(ctx context.Context, p app.Person, of id.Ticket, type
 		if err != nil {
 			return dash.TicketProps{}, err
 		}
+		props.Macro = s.macros(replies)
 		for _, c := range replies {
 			props.Write.Replies = append(props.Write.Replies, ui.Choice{Label: c.Name, Href: ticketPath(of) + "?reply=" + c.ID.String() + "#write", Selected: c.ID == typed.canned})
 		}
@@ -355,6 +356,20 @@ func (s ticketPage) assign(staff []app.TicketPerson) *dash.PickForm {
 			label += " (you)"
 		}
 		f.Choices = append(f.Choices, ui.Choice{Value: p.Account.String(), Label: label, Selected: p.Account == s.Ticket.Assignee})
+	}
+	return f
+}
+
+// macros are the canned replies that also act; nil where there is none.
+func (s ticketPage) macros(all []app.Reply) *dash.PickForm {
+	f := &dash.PickForm{Action: ticketPath(s.Ticket.ID) + "/macro", Version: s.version(), ID: "macro", Name: "macro", Label: "Macro: a reply that also acts", Button: "Run it"}
+	for _, c := range all {
+		if len(c.Acts) > 0 {
+			f.Choices = append(f.Choices, ui.Choice{Value: c.ID.String(), Label: c.Name + ": " + actsWords(c.Acts)})
+		}
+	}
+	if len(f.Choices) == 0 {
+		return nil
 	}
 	return f
 }
