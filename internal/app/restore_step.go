@@ -120,6 +120,7 @@ func safetyRun(ctx context.Context, tx *store.Tx, r dbq.Restore, host id.Host, k
 // had, the restore ends before anything of the site was changed.
 func (a *App) safeguarded(ctx context.Context, tx *store.Tx, r dbq.Restore) error {
 	e := restore.Evidence{Safety: []restore.Safety{}}
+	var old []backup.Kind
 	for _, of := range []id.Run{r.SafetyDatabaseRunID, r.SafetyDataRunID} {
 		if of.IsZero() {
 			continue
@@ -138,12 +139,59 @@ func (a *App) safeguarded(ctx context.Context, tx *store.Tx, r dbq.Restore) erro
 		if why != "" {
 			return a.failRestore(ctx, tx, r, "no-safety-copy", noSafety(run.Kind, why), nil)
 		}
+		if run.LeasedAt != nil && run.LeasedAt.Before(r.CreatedAt) {
+			old = append(old, run.Kind)
+		}
 		e.Safety = append(e.Safety, restore.Safety{Kind: string(run.Kind), Run: run.ID, Copy: c.ID, TakenAt: c.TakenAt, State: string(c.State)})
 		if err := holdFor(ctx, tx, r, c.ID); err != nil {
 			return err
 		}
 	}
+	if len(old) > 0 {
+		again, err := safeguardedAgain(ctx, tx, r)
+		if err != nil {
+			return err
+		}
+		if !again {
+			return a.safeguardAgain(ctx, tx, r, old)
+		}
+	}
 	return a.queueRestore(ctx, tx, r, e)
+}
+
+// safeguardedAgain tells whether the safety copies were taken once more. Twice
+// would be a clock that was set back.
+func safeguardedAgain(ctx context.Context, tx *store.Tx, r dbq.Restore) (bool, error) {
+	events, err := tx.EventsOfRestore(ctx, dbq.EventsOfRestoreParams{
+		TenantID: r.TenantID, SiteID: store.Optional(r.SiteID.UUID()), RestoreID: store.Optional(r.ID.UUID()), PageSize: eventsShown,
+	})
+	n := 0
+	for _, e := range events {
+		if e.Verb == restoreEvents[restore.Safeguard] {
+			n++
+		}
+	}
+	return n > 1, err
+}
+
+// safeguardAgain takes safety copies once more of what was copied by runs that
+// were at work before the restore was asked for: what people did on the site
+// meanwhile is in none of them.
+func (a *App) safeguardAgain(ctx context.Context, tx *store.Tx, r dbq.Restore, kinds []backup.Kind) error {
+	s, err := tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: r.TenantID, ID: r.SiteID})
+	if err != nil {
+		return err
+	}
+	runs := map[backup.Kind]id.Run{backup.Database: r.SafetyDatabaseRunID, backup.Data: r.SafetyDataRunID}
+	for _, kind := range kinds {
+		if runs[kind], err = safetyRun(ctx, tx, r, s.HostID, kind); err != nil {
+			return err
+		}
+	}
+	_, err = a.moveRestore(ctx, tx, r, restore.Safeguard, func(p *dbq.MoveRestoreParams) {
+		p.SafetyDatabaseRunID, p.SafetyDataRunID = runs[backup.Database], runs[backup.Data]
+	}, map[string]any{"database": runs[backup.Database], "data": runs[backup.Data], "why": "the copies before were begun before the restore was asked for"})
+	return err
 }
 
 func noSafety(kind backup.Kind, why string) string {

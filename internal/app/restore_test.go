@@ -183,6 +183,35 @@ func TestRestore_WithoutASafetyCopyNothingIsTouched(t *testing.T) {
 	}
 }
 
+func TestRestore_TakesASafetyCopyAnewOfWhatWasBegunBefore(t *testing.T) {
+	t.Parallel()
+	x := newRestorable(t, 2)
+	x.again(x.name, backup.Database)
+	x.dispatch(x.name)
+	before := x.work(agentproto.KindDatabase)
+	x.must(x.agent.start(before))
+	x.clock.Add(10 * time.Minute)
+	of := x.begin()
+	x.move(of)
+	x.must(x.agent.complete(before, agentproto.OutcomeGood))
+	x.dispatch(x.name)
+	x.takeCopies(x.agent)
+	x.move(of)
+	x.wants(of, restore.Safeguarding)
+	x.dispatch(x.name)
+	x.takeCopies(x.agent)
+	x.move(of)
+	v := x.wants(of, restore.Queued)
+	for _, s := range v.Evidence.Safety {
+		if s.Run.String() == before.Run {
+			t.Errorf("the %s copy that was begun before is the safety copy", s.Kind)
+		}
+	}
+	if len(v.Evidence.Safety) != 2 {
+		t.Errorf("%+v", v.Evidence.Safety)
+	}
+}
+
 func TestRestore_JoinsTheRunsThatAreOpen(t *testing.T) {
 	t.Parallel()
 	x := newRestorable(t, 2)

@@ -18,7 +18,7 @@ func TestApply_RefusesWhatTheTableOmits(t *testing.T) {
 	t.Parallel()
 	want := map[restore.State]map[restore.Verb]restore.State{
 		restore.Planned:      {restore.Safeguard: restore.Safeguarding, restore.Queue: restore.Queued, restore.Fail: restore.Failed, restore.Cancel: restore.Cancelled},
-		restore.Safeguarding: {restore.Queue: restore.Queued, restore.Fail: restore.Failed, restore.Cancel: restore.Cancelled},
+		restore.Safeguarding: {restore.Safeguard: restore.Safeguarding, restore.Queue: restore.Queued, restore.Fail: restore.Failed, restore.Cancel: restore.Cancelled},
 		restore.Queued:       {restore.Lease: restore.Running, restore.Fail: restore.Failed, restore.Cancel: restore.Cancelled},
 		restore.Running:      {restore.Lose: restore.Queued, restore.Finish: restore.Restored, restore.Fail: restore.Failed, restore.Cancel: restore.Cancelled},
 		restore.Restored:     {restore.Accept: restore.Settling, restore.Undo: restore.Undoing},

@@ -75,7 +75,7 @@ func Verbs() []Verb {
 // table is the whole life of a restore; what it omits is refused.
 var table = map[State]map[Verb]State{
 	Planned:      {Safeguard: Safeguarding, Queue: Queued, Fail: Failed, Cancel: Cancelled},
-	Safeguarding: {Queue: Queued, Fail: Failed, Cancel: Cancelled},
+	Safeguarding: {Safeguard: Safeguarding, Queue: Queued, Fail: Failed, Cancel: Cancelled},
 	Queued:       {Lease: Running, Fail: Failed, Cancel: Cancelled},
 	Running:      {Lose: Queued, Finish: Restored, Fail: Failed, Cancel: Cancelled},
 	Restored:     {Accept: Settling, Undo: Undoing},
