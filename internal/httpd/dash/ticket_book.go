@@ -207,7 +207,7 @@ var ticketEvents = map[string]struct {
 	"ticket.submitted": {ui.Waiting, "It was sent to us."}, "ticket.payment_asked": {ui.Waiting, "The fee was asked for."}, "ticket.paid": {ui.Good, "The fee is settled."},
 	"ticket.unpaid": {ui.Late, "The payment went back."}, "ticket.confirmed": {ui.Good, "The customer confirmed by the site’s name."}, "ticket.approval": {ui.Good, "The restore was approved."},
 	"ticket.approved": {ui.Good, "Every approval is there."}, "ticket.started": {ui.Running, "The restore was begun."}, "ticket.verifying": {ui.Running, "The host is done; what came back is compared."},
-	"ticket.restored": {ui.Good, "The site is back and verified."}, "ticket.failed": {ui.Failed, "The restore failed; the site is as it was."}, "ticket.retried": {ui.Waiting, "It is tried again, free of charge."},
+	"ticket.restored": {ui.Good, "The site is back and verified."}, "ticket.failed": {ui.Failed, "The restore failed; its own page says how the site is."}, "ticket.retried": {ui.Waiting, "It is tried again, free of charge."},
 	"ticket.accepted": {ui.Good, "It was accepted."}, "ticket.closed": {ui.Good, "It was closed."}, "ticket.asked": {ui.Waiting, "The customer was asked for information."}, "ticket.answered": {ui.Waiting, "The customer answered."},
 	"ticket.declined": {ui.Cancelled, "It was declined."}, "ticket.withdrawn": {ui.Cancelled, "The customer withdrew it."}, "ticket.reopened": {ui.Late, "It was reopened."},
 	"ticket.assigned": {ui.None, "It was assigned."}, "ticket.prioritised": {ui.None, "Its priority was changed."}, "ticket.merged": {ui.Cancelled, "It was merged into another ticket."},
