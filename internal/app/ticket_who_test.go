@@ -66,6 +66,9 @@ func (x *bureau) deeds(of id.Ticket, file id.Attachment, access id.Access, reply
 		"RetryTicket": func(ctx context.Context, w authz.Actor, s app.TicketSeen) error {
 			return x.RetryTicket(ctx, w, s, "again")
 		},
+		"RetryWithoutSafety": func(ctx context.Context, w authz.Actor, s app.TicketSeen) error {
+			return x.RetryWithoutSafety(ctx, w, s, "again", "nothing can be read there")
+		},
 		"AcceptTicket": func(ctx context.Context, w authz.Actor, s app.TicketSeen) error { return x.AcceptTicket(ctx, w, s) },
 		"ReopenTicket": func(ctx context.Context, w authz.Actor, s app.TicketSeen) error {
 			return x.ReopenTicket(ctx, w, s, "not it", false)
@@ -158,7 +161,7 @@ func TestTickets_EveryRoleDoesWhatItMay(t *testing.T) {
 	member := append([]string{"ReplyTicket", "WithdrawTicket", "AcceptTicket", "ReopenTicket"}, read...)
 	admin := append([]string{"ConfirmTicket", "GrantAccess", "RevokeAccess"}, member...)
 	support := append([]string{"ReplyTicket", "NoteTicket", "AskCustomer", "AssignTicket", "PrioritiseTicket", "DeclineTicket", "WithdrawTicket", "CloseTicket", "FinishTicket", "GiveUpTicket", "MergeTickets", "ChangePoint", "RetryTicket", "FillReply", "RunMacro"}, read...)
-	operator := append([]string{"ApproveTicket", "AcceptTicket", "ReopenTicket"}, support...)
+	operator := append([]string{"ApproveTicket", "RetryWithoutSafety", "AcceptTicket", "ReopenTicket"}, support...)
 	owner := append([]string{"ConfirmTicket", "RevokeAccess"}, operator...)
 	for name, c := range map[string]struct {
 		who authz.Actor
