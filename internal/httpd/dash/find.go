@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -20,6 +21,9 @@ import (
 
 // foundActions is how many of the sites found are offered to be backed up.
 const foundActions = 3
+
+// mostTickets is how many tickets are found at most.
+const mostTickets = 5
 
 // find is the page of finding; it works without scripts.
 func (d *Door) find(_ http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
@@ -51,7 +55,7 @@ func (d *Door) found(ctx context.Context, p app.Person, q string) (dash.FoundPro
 	out := dash.FoundProps{Query: q}
 	if q == "" {
 		out.Groups = grouped("pages", "Go to", d.placesFor(p, ""))
-		out.Hint = "Type a part of a name: of a site, " + map[bool]string{true: "a customer, a host, a policy, ", false: ""}[isStaff(p)] + "or the first eight digits of a run's id."
+		out.Hint = "Type a part of a name: of a site, " + map[bool]string{true: "a customer, a host, a policy, a ticket, ", false: ""}[isStaff(p)] + "or the first eight digits of a run's id."
 		return out, nil
 	}
 	var all app.Found
@@ -65,6 +69,11 @@ func (d *Door) found(ctx context.Context, p app.Person, q string) (dash.FoundPro
 	}
 	out.Groups = append(out.Groups, foundSites(p, all.Sites)...)
 	out.Groups = append(out.Groups, foundOthers(all)...)
+	tickets, err := d.foundTickets(ctx, p, q)
+	if err != nil {
+		return out, err
+	}
+	out.Groups = append(out.Groups, tickets...)
 	out.Groups = append(out.Groups, grouped("pages", "Go to", d.placesFor(p, q))...)
 	n := 0
 	for _, g := range out.Groups {
@@ -77,6 +86,24 @@ func (d *Door) found(ctx context.Context, p app.Person, q string) (dash.FoundPro
 	}
 	out.Words = words.Count(int64(n)) + " found."
 	return out, nil
+}
+
+// foundTickets are the staff's: by number, or by words of the subject or of
+// what was said.
+func (d *Door) foundTickets(ctx context.Context, p app.Person, q string) ([]dash.FoundGroup, error) {
+	if !isStaff(p) {
+		return nil, nil
+	}
+	page, err := d.app.ListTickets(ctx, p.Actor, app.TicketQuery{Text: q, Size: mostTickets})
+	if err != nil {
+		return nil, err
+	}
+	var items []dash.FoundItem
+	for _, t := range page.Tickets {
+		_, word := ticketWords(t.State)
+		items = append(items, dash.FoundItem{Href: ticketPath(t.ID), Label: "#" + strconv.FormatInt(t.Number, 10) + " " + t.Subject, Note: t.TenantName + ", " + word})
+	}
+	return grouped("tickets", "Tickets", items), nil
 }
 
 func grouped(key, label string, items []dash.FoundItem) []dash.FoundGroup {

@@ -52,6 +52,9 @@ func (d *Door) todayProps(ctx context.Context, p app.Person) (dash.TodayProps, e
 		return dash.TodayProps{}, err
 	}
 	t := todayPage{Today: look, now: later(d.clock.Now(), look.Now), mayTrust: may(p, authz.HoldCopies, id.Tenant{})}
+	if t.tickets, err = d.app.CountTickets(ctx, p.Actor, id.Tenant{}); err != nil {
+		return dash.TodayProps{}, err
+	}
 	props := t.props()
 	props.StreamPath = dash.TodayStreamPath
 	runs, err := d.app.ListRuns(ctx, p.Actor, app.RunQuery{State: "leased", Size: todayRuns})

@@ -184,3 +184,21 @@ func onlyNew(risks []dash.Risk) bool {
 	}
 	return true
 }
+
+// desk is the tickets that wait for us: those that are late, and the others.
+func (t todayPage) desk() (out []weighed) {
+	c := t.tickets
+	if c.Overdue > 0 {
+		out = append(out, weighed{rank: rankLate, Risk: dash.Risk{
+			State: ui.Late, Title: words.Capital(words.Many(int64(c.Overdue), "ticket is", "tickets are")) + " late",
+			Detail: "An answer or an end was promised for before now, in business hours.", Href: dash.TicketsPath + "?look=late", Action: "Open them", About: "late tickets",
+		}})
+	}
+	if n := c.WaitsForUs - c.Overdue; n > 0 {
+		out = append(out, weighed{rank: rankSoon, Risk: dash.Risk{
+			State: ui.Waiting, Word: "waiting", Title: words.Capital(words.Many(int64(n), "ticket waits", "tickets wait")) + " for us",
+			Detail: "None of them is late.", Href: dash.TicketsPath, Action: "Open tickets", About: "tickets that wait",
+		}})
+	}
+	return out
+}

@@ -27,6 +27,7 @@ type todayPage struct {
 	app.Today
 	now      time.Time
 	mayTrust bool
+	tickets  app.TicketCounts
 }
 
 // weighed is a risk with its place: how bad it is, and how many sites it
@@ -52,7 +53,7 @@ const (
 // which touches most sites.
 func (t todayPage) risks() []dash.Risk {
 	var all []weighed
-	for _, part := range [][]weighed{t.machine(), t.damaged(), t.failed(), t.silent(), t.late(), t.incomplete(), t.storage(), t.without()} {
+	for _, part := range [][]weighed{t.machine(), t.damaged(), t.failed(), t.silent(), t.late(), t.incomplete(), t.storage(), t.without(), t.desk()} {
 		all = append(all, part...)
 	}
 	slices.SortStableFunc(all, func(a, b weighed) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(b.sites, a.sites)) })
