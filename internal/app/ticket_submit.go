@@ -50,7 +50,13 @@ func (a *App) SubmitTicket(ctx context.Context, who authz.Actor, d Draft, terms 
 		if err != nil {
 			return err
 		}
-		w.staff, w.system = who.Staff != "", who.Staff != ""
+		// An auditor who is a school's member too opens tickets as the member.
+		g, err := authz.Check(who, authz.OpenTickets, d.Tenant)
+		if err != nil {
+			return err
+		}
+		w.staff = g.Scope() == authz.StaffScope
+		w.system = w.staff
 		if err := w.submit(ctx, d, subject, r, staged); err != nil {
 			return err
 		}

@@ -307,3 +307,17 @@ func TestTicket_OfASiteTooBrokenForASafetyCopyGoesOnByTheStaffsWord(t *testing.T
 	x.move(again.ID)
 	x.wants(again.ID, restore.Queued)
 }
+
+// Somebody who audits for the hoster and is a school's member asks as the
+// member.
+func TestTicket_AnAuditorWhoIsAMemberAsksAsTheMember(t *testing.T) {
+	t.Parallel()
+	x := newBureau(t)
+	both := x.auditor
+	both.Memberships = x.member.Memberships
+	made, err := x.SubmitTicket(t.Context(), both, x.wish(ticket.Everything), ticket.TermsVersion, nil)
+	x.must(err)
+	if v := x.stands(made, ticket.AwaitingPayment); v.Charge == nil {
+		t.Error("no fee is asked for")
+	}
+}
