@@ -213,6 +213,10 @@ var ticketEvents = map[string]struct {
 	"ticket.assigned": {ui.None, "It was assigned."}, "ticket.prioritised": {ui.None, "Its priority was changed."}, "ticket.merged": {ui.Cancelled, "It was merged into another ticket."},
 	"ticket.frozen": {ui.Failed, "It is frozen: the payment is disputed."}, "ticket.thawed": {ui.Good, "It moves again: the dispute is over."}, "ticket.stands": {ui.Late, "It stands still."},
 	"ticket.late": {ui.Late, "A promise was missed."}, "ticket.reminded": {ui.None, "The customer was reminded."}, "ticket.undo_failed": {ui.Failed, "What was there before could not be brought back."},
+	"charge.due": {ui.Waiting, "The fee is due."}, "charge.pending": {ui.Running, "A payment is on its way."}, "charge.paid": {ui.Good, "The fee was paid."}, "charge.waived": {ui.None, "The fee was waived."},
+	"charge.offline": {ui.Good, "A payment that came another way was recorded."}, "charge.refunding": {ui.Running, "The fee goes back."}, "charge.refunded": {ui.None, "The fee went back."},
+	"charge.disputed": {ui.Failed, "The payer’s bank disputes the payment."}, "charge.lost": {ui.Failed, "The bank decided against us."}, "charge.void": {ui.Cancelled, "Nothing is owed any more."},
+	"charge.decided": {}, "charge.checkout_begun": {ui.None, "The customer went to the page of payment."},
 	"access.granted": {ui.Good, "The customer gave leave to look into the site."}, "access.revoked": {ui.None, "The leave to look into the site was taken back."},
 }
 
@@ -221,7 +225,10 @@ func ticketEvent(verb string, detail map[string]any) (ui.State, string) {
 	if !known {
 		return ui.None, words.Stop(words.Capital(eventPlain.Replace(verb)))
 	}
-	for _, key := range []string{"why", "reason", "to"} {
+	if e.text == "" {
+		return e.state, "" // what follows it says it
+	}
+	for _, key := range []string{"why", "reason"} {
 		if v, ok := detail[key]; ok && v != "" && v != nil {
 			if say, ok := v.(string); ok && len(say) < 200 {
 				return e.state, e.text + " " + words.Stop(words.Capital(fmt.Sprint(say)))

@@ -197,7 +197,7 @@ func (s ticketPage) sentence() (ui.State, []ui.Phrase) {
 	case ticket.AwaitingPayment:
 		return ui.None, ui.Say(ui.Text("It waits for "), ui.Strong("the fee"), ui.Text("; nothing is ours to do."))
 	case ticket.Queued:
-		return ui.Waiting, ui.Say(ui.Text("It is paid and waits for "), ui.Strong(s.wanted()), ui.Text("."))
+		return ui.Waiting, ui.Say(ui.Text("Its fee is settled; it waits for "), ui.Strong(s.wanted()), ui.Text("."))
 	case ticket.Approved:
 		return ui.Running, ui.Say(ui.Text("Everything is agreed; "), ui.Strong("the restore is about to begin"), ui.Text("."))
 	case ticket.Running, ticket.Verifying:
@@ -380,7 +380,7 @@ func (s ticketPage) write(self string) *dash.WriteForm {
 	}
 	f := &dash.WriteForm{
 		Action: self + "/messages", Version: s.version(), Body: s.typed.body,
-		Rule:   "Up to " + strconv.Itoa(ticket.MaxFiles) + " files of " + words.Bytes(ticket.MaxFileBytes) + " each: pictures, PDF, text, office documents, archives.",
+		Rule:   "Up to " + strconv.Itoa(ticket.MaxFiles) + " files of " + strconv.Itoa(ticket.MaxFileBytes>>20) + " MB each: pictures, PDF, text, office documents, archives.",
 		Accept: strings.Join(ticket.FileTypes(), ","),
 	}
 	if s.typed.form == "write" {
