@@ -178,7 +178,7 @@ var (
 )
 
 func (d *Door) noPage(_ http.ResponseWriter, _ *http.Request) (templ.Component, error) {
-	return nil, errs.New(errs.NotFound, "There is no such page, or it belongs to somebody else.")
+	return nil, notHere()
 }
 
 func (d *Door) noMethod(w http.ResponseWriter, r *http.Request) (templ.Component, error) {
@@ -220,4 +220,9 @@ func readForm(r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+// notHere is the answer about a page that is not there, or not for whoever asks.
+func notHere() error {
+	return errs.New(errs.NotFound, "There is no such page, or it belongs to somebody else.")
 }

@@ -55,7 +55,7 @@ func (d *Door) desk(h signedPage) http.HandlerFunc { return d.signed(d.staffOnly
 func (d *Door) staffOnly(h signedPage) signedPage {
 	return func(w http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
 		if !isStaff(p) {
-			return nil, errs.New(errs.NotFound, "There is no such page, or it belongs to somebody else.")
+			return nil, notHere()
 		}
 		return h(w, r, p)
 	}
@@ -98,7 +98,7 @@ func (d *Door) tickets(_ http.ResponseWriter, r *http.Request, p app.Person) (te
 
 func (d *Door) ticketsLive(ctx context.Context, r *http.Request, p app.Person) (templ.Component, error) {
 	if !isStaff(p) {
-		return nil, errs.New(errs.NotFound, "There is no such page, or it belongs to somebody else.")
+		return nil, notHere()
 	}
 	props, err := d.ticketsProps(ctx, r, p)
 	if err != nil {

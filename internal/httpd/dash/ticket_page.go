@@ -57,7 +57,7 @@ func (d *Door) ticket(_ http.ResponseWriter, r *http.Request, p app.Person) (tem
 
 func (d *Door) ticketLive(ctx context.Context, r *http.Request, p app.Person) (templ.Component, error) {
 	if !isStaff(p) {
-		return nil, errs.New(errs.NotFound, "There is no such page, or it belongs to somebody else.")
+		return nil, notHere()
 	}
 	of, err := askedTicket(r)
 	if err != nil {

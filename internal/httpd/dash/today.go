@@ -9,7 +9,6 @@ import (
 
 	"holdfast/internal/app"
 	"holdfast/internal/authz"
-	"holdfast/internal/errs"
 	"holdfast/internal/httpd/words"
 	"holdfast/internal/id"
 	"holdfast/web/dash"
@@ -83,7 +82,7 @@ func later(a, b time.Time) time.Time {
 // trustClock ends the stop of deletions after the clock jumped.
 func (d *Door) trustClock(w http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
 	if !isStaff(p) {
-		return nil, errs.New(errs.NotFound, "There is no such page, or it belongs to somebody else.")
+		return nil, notHere()
 	}
 	if err := readForm(r); err != nil {
 		return nil, err
