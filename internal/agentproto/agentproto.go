@@ -20,8 +20,10 @@ import (
 // Version 2 added Tokens to HeartbeatAnswer. An agent of version 1 never
 // renews its storage token, and so its leases carry one that lives longer.
 // Version 3 added the leases of restores; an older agent gets none.
+// Version 4 added what truth.go holds; an older agent takes the same copies
+// and says less of them.
 const (
-	Version       = 3
+	Version       = 4
 	OldestVersion = 1
 	VersionHeader = "Holdfast-Protocol"
 )
@@ -125,6 +127,14 @@ type Lease struct {
 	Site       Site       `json:"site"`
 	Repository Repository `json:"repository"`
 	Restore    *Restore   `json:"restore,omitempty"` // version 3: of the kinds that are no backups
+	// Files is the site's data repository, on a lease of KindDatabase: there the
+	// files that the dump names are kept for as long as the copy is. Nil where
+	// the site's policy does not want that. Version 4.
+	Files *Repository `json:"files,omitempty"`
+	// Reading says how much of a data copy is looked at anew; version 4.
+	Reading string `json:"reading,omitempty"`
+	// Discover is set for KindDiscover only; version 4.
+	Discover *Discover `json:"discover,omitempty"`
 }
 
 // Restore is what a host is to bring back. The id is the restore's: the same
@@ -138,6 +148,10 @@ type Restore struct {
 	// AllowUpgrade lets code that is newer than the database upgrade it, which
 	// nothing takes back but an undo.
 	AllowUpgrade bool `json:"allow_upgrade,omitempty"`
+	// Named are the files that the database copy's rows name, as they were kept
+	// beside it: what the site's filedir lacks comes from there. Nil where there
+	// are none. Version 4.
+	Named *RestoreFrom `json:"named,omitempty"`
 }
 
 // RestoreFrom is one copy, and what was true of it on the day it was taken.
@@ -151,6 +165,9 @@ type RestoreFrom struct {
 	Tables     []Table    `json:"tables,omitempty"`
 	Facts      Facts      `json:"facts"`
 	Repository Repository `json:"repository"` // with a token that reads only
+	// References is the snapshot of a database copy's list of references, in
+	// the same repository; "" where it has none. Version 4.
+	References string `json:"references,omitempty"`
 }
 
 // RestoreFiles names what to bring back of a data copy. Paths are relative to
@@ -168,6 +185,8 @@ type Site struct {
 	Name        string `json:"name"`
 	CodeDir     string `json:"code_dir"`
 	AccountRoot string `json:"account_root,omitempty"`
+	// Exclusions are the site's own, beside the policy's; version 4.
+	Exclusions *Exclusions `json:"exclusions,omitempty"`
 }
 
 // Repository is the site's own repository of one kind, behind the vault.
@@ -275,6 +294,8 @@ type Copy struct {
 	Vanished    int64           `json:"vanished"` // files gone between listing and reading; normal
 	Tables      []Table         `json:"tables,omitempty"`
 	Facts       Facts           `json:"facts"`
+	References  *References     `json:"references,omitempty"` // version 4: of database copies
+	Signals     *Signals        `json:"signals,omitempty"`    // version 4: of data copies
 }
 
 // Excluded is one folder or file class that the policy leaves out.
@@ -327,6 +348,9 @@ type Facts struct {
 	// same form only. Empty where the versions could not be read, or not
 	// wholly; then Warnings say so.
 	Fingerprint string `json:"fingerprint,omitempty"`
+	// Moodle is what the database says of the site's life. Sent by database
+	// runs only; version 4.
+	Moodle *MoodleFacts `json:"moodle,omitempty"`
 }
 
 // Plugin is one plug-in of Moodle and its version. On the wire it is the string
