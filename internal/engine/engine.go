@@ -32,6 +32,11 @@ type Location struct {
 	Backend    *vault.Backend `json:"backend,omitempty"`
 	Repository string         `json:"repository,omitempty"` // "SITE/KIND" within Backend; "" for a directory that is itself the repository
 	Door       *vault.Door    `json:"door,omitempty"`
+	// CacheDir is a private directory for what was fetched from a storage that
+	// is not local: indexes, manifests and directories. "" means no cache; a
+	// local directory never has one. It holds sealed bytes only and may be
+	// deleted at any time. Of every repository there must be its own.
+	CacheDir string `json:"cache_dir,omitempty"`
 
 	hooks *hooks // of tests alone
 }
@@ -51,6 +56,28 @@ type TreeOptions struct {
 	Progress        func(Progress) // may be nil; called from one goroutine at a time, often
 	Previous        bool           // take files whose size, mtime, mode and owner are unchanged from the last snapshot without reading them
 	CheckpointEvery time.Duration  // how often what is stored so far is made safe from a crash; 0 means 5 min, at most 45 min
+	// Fast takes the leaves of content-addressed folders that did not change
+	// since the previous snapshot as they were, without looking into them; see
+	// leaf. It does nothing without Previous.
+	Fast bool
+	// Base is "ID:folder" of a tree snapshot that stands in as the previous of
+	// the only root, like "k123:moodledata/filedir".
+	Base string
+	// Also are files from elsewhere that are put into a root.
+	Also []Placed
+	// Watch hears of each regular file that is looked at, and whether it is new
+	// or other than in the previous snapshot; rel has slashes. It may be called
+	// from several goroutines at once, and must be quick.
+	Watch func(rootName, rel string, changed bool)
+}
+
+// Placed is a regular file from elsewhere that is stored at a place of a root
+// as if it lay there. A file that does lie there wins. One that is gone by the
+// time it is read is counted as vanished.
+type Placed struct {
+	Root string `json:"root"` // the root's Name
+	Rel  string `json:"rel"`  // the place in the root, with slashes
+	Path string `json:"path"` // absolute
 }
 
 // Root is one directory of a tree snapshot, and what of it is left out. All
@@ -63,6 +90,24 @@ type Root struct {
 	ExcludeTopFiles bool              `json:"exclude_top_files,omitempty"` // files (not directories) at the first level of this root
 	ExcludeSuffixIn map[string]string `json:"exclude_suffix_in,omitempty"` // relative directory to file suffix, at any depth below that directory
 	Skip            []string          `json:"skip,omitempty"`              // absolute paths that are other roots and must not be stored twice
+	// ContentAddressed is a folder of this root, like "filedir" or ".", whose
+	// files are named by the SHA-1 of their content and never change, in leaves
+	// like "ab/cd". "" means there is none.
+	ContentAddressed string `json:"content_addressed,omitempty"`
+}
+
+// Content is what a tree run saw of content-addressed folders. New, Gone and
+// Foreign are of the leaves that were looked into: with TreeOptions.Fast those
+// that changed, in which alone there can be any.
+type Content struct {
+	Contents   int64    `json:"contents"`             // files in leaves
+	Checked    int64    `json:"checked"`              // files that were read and held against their names
+	Mismatched int64    `json:"mismatched"`           // of these, whose SHA-1 is not their name
+	New        int64    `json:"new"`                  // contents that the previous snapshot had not
+	Gone       int64    `json:"gone"`                 // contents that the previous snapshot had
+	Foreign    int64    `json:"foreign"`              // files that are not where and what a content is
+	GoneNames  []string `json:"gone_names,omitempty"` // the names of those gone, at most 10,000, sorted
+	Examples   []string `json:"examples,omitempty"`   // paths of mismatched, then of foreign files, at most 50
 }
 
 // StreamOptions say what StoreStream stores.
@@ -102,6 +147,7 @@ type Snapshot struct {
 	Vanished     int64           `json:"vanished,omitempty"` // files that went away while the tree was read: normal
 	Special      int64           `json:"special,omitempty"`  // sockets, pipes and devices, which are not stored
 	Manifest     json.RawMessage `json:"manifest,omitempty"`
+	Content      *Content        `json:"content,omitempty"` // of a tree just stored, where a root has ContentAddressed
 }
 
 // RestoreOptions say how a restore goes.
