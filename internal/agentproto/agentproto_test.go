@@ -120,8 +120,85 @@ func messages() map[string]any {
 			Instance: instance, Epoch: 7, Run: run, Fence: 42, Outcome: agentproto.OutcomeGood,
 			Evidence: json.RawMessage(`{"tables":{"compared":494}}`),
 		},
+		"poll_answer_version4": &agentproto.PollAnswer{
+			Leases: []agentproto.Lease{
+				{
+					Run: run, Fence: 45, Kind: agentproto.KindDatabase, Attempt: 1,
+					Site: agentproto.Site{ID: site, Name: "north-school", CodeDir: "/var/www/north/moodle", Exclusions: &agentproto.Exclusions{
+						Keep: []string{"moodledata/backup"}, Drop: []agentproto.Exclusion{{Root: "moodledata", Path: "repository/old"}},
+					}},
+					Repository: agentproto.Repository{ID: site, Password: "password", URL: "https://vault:8443", Name: site + "/database", Token: "token"},
+					Files:      &agentproto.Repository{ID: restore, Password: "password", URL: "https://vault:8443", Name: site + "/data", Token: "token", Pin: "sha256:" + strings.Repeat("ab", 32)},
+					Reading:    agentproto.ReadingWalk, Discover: &agentproto.Discover{Roots: []string{"/var/www"}},
+				},
+				{
+					Run: run, Fence: 46, Kind: agentproto.KindRestore, Attempt: 1, Site: agentproto.Site{ID: site, Name: "north-school", CodeDir: "/var/www/north/moodle"},
+					Restore: &agentproto.Restore{
+						ID: restore,
+						Database: &agentproto.RestoreFrom{
+							Copy: run, Snapshot: "k1", TakenAt: taken, Files: 1, Bytes: 4, Facts: agentproto.Facts{Warnings: []string{}}, References: "k3",
+							Repository: agentproto.Repository{ID: site, Password: "password", URL: "https://vault:8443", Name: site + "/database", Token: "token that reads"},
+						},
+						Named: &agentproto.RestoreFrom{
+							Copy: run, Snapshot: "k4", TakenAt: taken, Files: 3, Bytes: 4, Facts: agentproto.Facts{Warnings: []string{}},
+							Repository: agentproto.Repository{ID: site, Password: "password", URL: "https://vault:8443", Name: site + "/data", Token: "token that reads"},
+						},
+					},
+				},
+			},
+			Stop: []agentproto.Stop{},
+		},
+		"complete_request_version4": &agentproto.CompleteRequest{
+			Instance: instance, Epoch: 7, Run: run, Fence: 45, Outcome: agentproto.OutcomeGood,
+			Copy: &agentproto.Copy{
+				Snapshot: "k1", Manifest: json.RawMessage(`{"id":"k1"}`), TakenAt: taken, Excluded: []agentproto.Excluded{}, Problems: []agentproto.Problem{},
+				Facts: agentproto.Facts{Warnings: []string{}, Moodle: moodleFacts(taken)},
+				References: &agentproto.References{
+					Snapshot: "k3", Manifest: json.RawMessage(`{"id":"k3"}`), Bytes: 9, StoredBytes: 8, Rows: 7, Hashes: 6, HashBytes: 5, FromTrash: 1, External: 2, Missing: 3,
+					MissingList: []agentproto.MissingFile{{Hash: strings.Repeat("ab", 20), Bytes: 4, Rows: 2, Name: "lecture.pdf", Area: "mod_resource/content", Course: "BIO1"}},
+					Files:       &agentproto.NamedFiles{Snapshot: "k4", Manifest: json.RawMessage(`{"id":"k4"}`), Files: 6, Bytes: 5, StoredBytes: 4},
+				},
+				Signals: &agentproto.Signals{
+					Reading: agentproto.ReadingWalk, Checked: 1, Mismatched: 2, Contents: 3, New: 4, Gone: 5, GoneUntrashed: 6, Foreign: 7,
+					PHPFiles: 8, PHPChanged: 9, PHPStrange: 10, First: true, Examples: []string{"filedir/ab/cd/" + strings.Repeat("ab", 20)},
+				},
+			},
+		},
+		"complete_request_discover": &agentproto.CompleteRequest{
+			Instance: instance, Epoch: 7, Run: run, Fence: 47, Outcome: agentproto.OutcomeGood,
+			Evidence: discovery(),
+		},
 		"error_answer": &agentproto.ErrorAnswer{Code: "stale", Message: "This run is not held with this fence any more; drop it."},
 	}
+}
+
+// moodleFacts are facts of a database run with every field filled in.
+func moodleFacts(at time.Time) *agentproto.MoodleFacts {
+	return &agentproto.MoodleFacts{
+		SiteHash: strings.Repeat("12", 32), Theme: "boost", Lang: "de", Auth: []string{"manual", "ldap"}, MaintenanceEnabled: true,
+		UpgradeRunning: at, CronEnabled: true, LastCron: at, FilesLastCleanup: at, Courses: 1, Users: 2, Admins: 3, FileRows: 4, FileBytes: 5,
+		BackupRows: 6, BackupBytes: 7, TasksFailing: 8, AdhocWaiting: 9, LastTask: at,
+		AutoBackup: agentproto.AutoBackup{
+			Active: 1, Storage: 2, Destination: "/srv/mbz", MaxKept: 3, DeleteDays: 30, WithFiles: true,
+			OK: 1, Failed: 2, Unfinished: 3, Skipped: 4, Warned: 5, NotYet: 6, LastEnd: at,
+		},
+		DatabaseRights: []string{"SUPER"}, ServerFlavour: "mariadb", PHPVersion: "8.2.29",
+	}
+}
+
+// discovery is what a lease of KindDiscover sends as evidence.
+func discovery() json.RawMessage {
+	b, err := json.Marshal(agentproto.Discovery{
+		Sites: []agentproto.FoundSite{{
+			CodeDir: "/var/www/north/moodle", AccountRoot: "/var/www/north", Layout: "public", Release: "5.1.5", Branch: "501", WWWRoot: "https://north.example.org",
+			DataRoot: "/var/www/north/moodledata", DBType: "pgsql", DBName: "north", Prefix: "mdl_", ReadBy: "php", Warnings: []string{"a warning"}, Problem: "config.php cannot be read.",
+		}},
+		Folders: 12, Truncated: "There are more than 100,000 folders.",
+	})
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 func TestMessages_AreTheGoldenOnes(t *testing.T) {
@@ -188,6 +265,7 @@ func TestMessages_EachTypeAndFieldHasAGoldenValue(t *testing.T) {
 var oneOfSeveral = map[string]bool{
 	"complete_request_good": true, "complete_request_refused": true, "complete_request_restore": true, "heartbeat_request": true, "heartbeat_request_restore": true,
 	"heartbeat_answer": true, "poll_answer": true, "poll_answer_restore": true, "poll_answer_files": true, "poll_answer_settle": true,
+	"poll_answer_version4": true, "complete_request_version4": true, "complete_request_discover": true,
 }
 
 func TestRestore_EachFieldHasAGoldenValue(t *testing.T) {
@@ -198,8 +276,14 @@ func TestRestore_EachFieldHasAGoldenValue(t *testing.T) {
 	backup.Restore, restore.Restore.Files = restore.Restore, files.Restore.Files
 	restore.Restore.Data.SHA256, restore.Restore.Data.Tables = "only of a dump", restore.Restore.Database.Tables
 	restore.Restore.Data.Repository.Pin = restore.Restore.Database.Repository.Pin
-	// What facts hold is in complete_request_good.
+	four := all["poll_answer_version4"].(*agentproto.PollAnswer).Leases //nolint:forcetypeassert // see messages
+	backup.Site.Exclusions, backup.Files, backup.Reading, backup.Discover = four[0].Site.Exclusions, four[0].Files, four[0].Reading, four[0].Discover
+	restore.Restore.Database.References, restore.Restore.Data.References = four[1].Restore.Database.References, "only of a dump"
+	restore.Restore.Named = restore.Restore.Data
+	// What facts hold is in complete_request_good, and of version 4 in its own.
 	facts := all["complete_request_good"].(*agentproto.CompleteRequest).Copy.Facts //nolint:forcetypeassert // see messages
+	last := all["complete_request_version4"].(*agentproto.CompleteRequest).Copy    //nolint:forcetypeassert // see messages
+	facts.Moodle = last.Facts.Moodle
 	restore.Restore.Data.Facts, restore.Restore.Database.Facts = facts, facts
 	filled(t, "lease", reflect.ValueOf(backup).Elem())
 	beat := all["heartbeat_request"].(*agentproto.HeartbeatRequest).Runs[0].Progress         //nolint:forcetypeassert // see messages
@@ -208,7 +292,7 @@ func TestRestore_EachFieldHasAGoldenValue(t *testing.T) {
 	filled(t, "progress", reflect.ValueOf(beat))
 	filled(t, "heartbeat_answer", reflect.ValueOf(all["heartbeat_answer_restore"]).Elem())
 	good, restored := all["complete_request_good"].(*agentproto.CompleteRequest), all["complete_request_restore"].(*agentproto.CompleteRequest) //nolint:forcetypeassert // see messages
-	good.Evidence = restored.Evidence
+	good.Evidence, good.Copy.Facts, good.Copy.References, good.Copy.Signals = restored.Evidence, facts, last.References, last.Signals
 	filled(t, "complete", reflect.ValueOf(good).Elem())
 }
 
@@ -222,6 +306,22 @@ func TestVersion2_SeesNoNewField(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, field := range []string{`"restore"`, `"step"`, `"steps"`, `"seconds_left"`, `"evidence"`, `"repository":"`} {
+			if strings.Contains(string(b), field) {
+				t.Errorf("%s has the field %s: %s", name, field, b)
+			}
+		}
+	}
+}
+
+// What version 4 added is absent where it has nothing to say.
+func TestVersion3_SeesNoNewField(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"poll_answer", "poll_answer_restore", "poll_answer_files", "poll_answer_settle", "complete_request_good", "complete_request_restore"} {
+		b, err := json.Marshal(messages()[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, field := range []string{`"files":{"id"`, `"reading"`, `"discover"`, `"named"`, `"references"`, `"exclusions"`, `"signals"`, `"moodle":{`} {
 			if strings.Contains(string(b), field) {
 				t.Errorf("%s has the field %s: %s", name, field, b)
 			}
