@@ -58,6 +58,8 @@ type victim struct {
 	instance    uuid.UUID
 }
 
+func second(_ int64, err error) error { return err }
+
 func seed(t *testing.T, s *store.Store, slug string) victim {
 	t.Helper()
 	v := victim{
@@ -95,6 +97,8 @@ func seed(t *testing.T, s *store.Store, slug string) victim {
 		v.fence = *r.Fence
 		return errors.Join(
 			tx.InsertCopy(ctx, dbq.InsertCopyParams{TenantID: v.tenant, ID: v.copy, SiteID: v.site, RepositoryID: v.repository, RunID: v.run, Fence: v.fence, Kind: backup.Data, State: catalog.Good, Snapshot: "s", Manifest: []byte("{}"), TakenAt: tx.Now, FinishedAt: tx.Now, Details: []byte("{}"), LocalMonth: "2026-01", Tiers: []byte("{}")}),
+			tx.InsertReferenceList(ctx, dbq.InsertReferenceListParams{TenantID: v.tenant, CopyID: v.copy, SiteID: v.site, Snapshot: "l", Manifest: []byte("{}"), MissingList: []byte("[]"), FilesRepositoryID: v.repository, FilesSnapshot: "f", FilesManifest: []byte("{}")}),
+			second(tx.InsertPair(ctx, dbq.InsertPairParams{TenantID: v.tenant, DatabaseCopyID: v.copy, DataCopyID: v.copy, SiteID: v.site, CreatedAt: tx.Now})),
 			tx.InsertSchedule(ctx, dbq.InsertScheduleParams{TenantID: v.tenant, SiteID: v.site, Kind: backup.Data, State: []byte("{}"), Begun: []byte("{}"), RegisteredAt: tx.Now, PolicyID: v.policy}),
 			tx.InsertMissed(ctx, dbq.InsertMissedParams{TenantID: v.tenant, SiteID: v.site, Kind: backup.Data, MissedAt: tx.Now, Tiers: []string{"daily"}, Slots: []string{"2026-01-01T00:00"}}),
 			tx.InsertCopyUse(ctx, dbq.InsertCopyUseParams{TenantID: v.tenant, ID: v.use, CopyID: v.copy, UsedBy: "drill", Since: tx.Now, ExpiresAt: tx.Now.Add(time.Hour)}),
@@ -354,7 +358,7 @@ func TestEveryQuery_ShowsAForeignTenantNothing(t *testing.T) {
 	before := fingerprint(t, url, v.tenant)
 	harmless := []string{"ServerTime", "Setting", "WithTx", "PlanEachLook", "PlanEachLook"}
 	// These answer for the asking tenant alone; the answers are looked through.
-	own := []string{"ListTenants", "FleetPage", "CountSites", "ListRuns", "RunByID", "CopyByID", "AuditPage", "AuditPageBefore", "TodayApart", "TodayWithout", "TodayDueOfHost", "TodayBasis", "ListOpenRuns", "FindRuns", "CountPublishedSites", "SitesOfPolicy", "SitesWithoutSchedule", "SitesAfter", "RestoresToMove", "ListRestores", "AttachedSince", "CountTickets", "ListTicketsNewest", "ListTicketsUrgent", "TicketsToMove", "TicketsToRemind", "TicketsLate", "ChargePage", "ChargeSums", "ChargesApart", "CheckoutsToLookAt", "RefundsToLookAt"}
+	own := []string{"ListTenants", "FleetPage", "CountSites", "ListRuns", "RunByID", "CopyByID", "AuditPage", "AuditPageBefore", "TodayApart", "TodayWithout", "TodayDueOfHost", "TodayBasis", "ListOpenRuns", "FindRuns", "CountPublishedSites", "SitesOfPolicy", "SitesWithoutSchedule", "SitesAfter", "RestoresToMove", "ListRestores", "AttachedSince", "CountTickets", "ListTicketsNewest", "ListTicketsUrgent", "TicketsToMove", "TicketsToRemind", "TicketsLate", "ChargePage", "ChargeSums", "ChargesApart", "CheckoutsToLookAt", "RefundsToLookAt", "NamedFilesOfPolicy", "StuckPairs"}
 	queries := reflect.TypeFor[*dbq.Queries]()
 	called := 0
 	for i := range queries.NumMethod() {
@@ -396,7 +400,7 @@ func fingerprint(t *testing.T, url string, of id.Tenant) string {
 	t.Helper()
 	c := connect(t, url)
 	var out []string
-	for _, table := range []string{"member", "site", "repository", "run", "copy", "keeper_task", "event", "schedule", "missed_slot", "copy_use", "invitation", "mail_outbox", "api_token", "standing", "restore", "host_task", "ticket", "ticket_message", "ticket_attachment", "ticket_watcher", "staff_access", "charge", "checkout", "refund", "dispute"} {
+	for _, table := range []string{"member", "site", "repository", "run", "copy", "keeper_task", "event", "schedule", "missed_slot", "copy_use", "invitation", "mail_outbox", "api_token", "standing", "restore", "host_task", "ticket", "ticket_message", "ticket_attachment", "ticket_watcher", "staff_access", "charge", "checkout", "refund", "dispute", "reference_list", "pair"} {
 		var n int
 		var sum *string
 		err := c.QueryRow(t.Context(), "SELECT count(*), md5(string_agg(x::text, '|' ORDER BY x::text)) FROM "+table+" x WHERE tenant_id = $1", of.String()).Scan(&n, &sum)

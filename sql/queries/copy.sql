@@ -29,8 +29,16 @@ UPDATE copy SET verified_at = $3 WHERE tenant_id = $1 AND id = $2 AND state IN (
 -- name: MoveCopy :execrows
 UPDATE copy SET state = sqlc.arg(to_state) WHERE tenant_id = $1 AND id = $2 AND state = sqlc.arg(from_state);
 
+-- Every snapshot that the catalog means to keep: of the copies, of their lists
+-- of references, and of the files that database copies name.
 -- name: CopiesInRepository :many
-SELECT id, snapshot, state FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state NOT IN ('deleting', 'gone');
+SELECT c.id, c.snapshot, c.state FROM copy c WHERE c.tenant_id = $1 AND c.repository_id = $2 AND c.state NOT IN ('deleting', 'gone')
+UNION ALL
+SELECT c.id, r.snapshot, c.state FROM reference_list r JOIN copy c ON c.tenant_id = r.tenant_id AND c.id = r.copy_id
+WHERE r.tenant_id = $1 AND c.repository_id = $2 AND c.state NOT IN ('deleting', 'gone')
+UNION ALL
+SELECT c.id, r.files_snapshot, c.state FROM reference_list r JOIN copy c ON c.tenant_id = r.tenant_id AND c.id = r.copy_id
+WHERE r.tenant_id = $1 AND r.files_repository_id = $2 AND r.files_snapshot <> '' AND c.state NOT IN ('deleting', 'gone');
 
 -- name: InsertTask :exec
 INSERT INTO keeper_task (tenant_id, id, site_id, destination_id, repository_id, copy_id, kind, not_before, created_at)
@@ -44,7 +52,7 @@ SELECT * FROM keeper_task WHERE id = $1;
 -- name: TakeTask :one
 UPDATE keeper_task SET state = 'running', attempt = attempt + 1
 WHERE id = (SELECT k.id FROM keeper_task k WHERE k.destination_id = $1 AND k.state = 'queued' AND k.not_before <= $2
-    AND (k.kind = 'verify_copy' OR (SELECT d.state FROM destination d WHERE d.id = $1) = 'active')
+    AND (k.kind IN ('verify_copy', 'measure_pair') OR (SELECT d.state FROM destination d WHERE d.id = $1) = 'active')
   ORDER BY (k.kind = 'create_repository') DESC, k.not_before LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING *;
 

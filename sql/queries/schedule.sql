@@ -145,7 +145,7 @@ SELECT taken_at FROM copy WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AN
 
 -- name: StuckDeletions :many
 SELECT c.tenant_id, c.id, c.repository_id FROM copy c WHERE c.state = 'deleting'
-  AND NOT EXISTS (SELECT 1 FROM keeper_task k WHERE k.tenant_id = c.tenant_id AND k.copy_id = c.id AND k.kind = 'delete_copy'
+  AND NOT EXISTS (SELECT 1 FROM keeper_task k WHERE k.tenant_id = c.tenant_id AND k.copy_id = c.id AND k.kind IN ('delete_copy', 'delete_named')
     AND (k.state IN ('queued', 'running') OR k.finished_at > sqlc.arg(since)::timestamptz))
 ORDER BY c.tenant_id, c.site_id LIMIT 200; -- in the index's order: else all copies are read for a few
 

@@ -852,6 +852,59 @@ func (e MessageVia) Valid() bool {
 	return false
 }
 
+type PairState string
+
+const (
+	PairStateWaiting  PairState = "waiting"
+	PairStateMeasured PairState = "measured"
+	PairStateFailed   PairState = "failed"
+)
+
+func (e *PairState) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = PairState(s)
+	case string:
+		*e = PairState(s)
+	default:
+		return fmt.Errorf("unsupported scan type for PairState: %T", src)
+	}
+	return nil
+}
+
+type NullPairState struct {
+	PairState PairState
+	Valid     bool // Valid is true if PairState is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullPairState) Scan(value interface{}) error {
+	if value == nil {
+		ns.PairState, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.PairState.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullPairState) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.PairState), nil
+}
+
+func (e PairState) Valid() bool {
+	switch e {
+	case PairStateWaiting,
+		PairStateMeasured,
+		PairStateFailed:
+		return true
+	}
+	return false
+}
+
 type RefundState string
 
 const (
@@ -1371,6 +1424,8 @@ const (
 	TaskKindSealCopy         TaskKind = "seal_copy"
 	TaskKindMaintain         TaskKind = "maintain"
 	TaskKindDeleteCopy       TaskKind = "delete_copy"
+	TaskKindMeasurePair      TaskKind = "measure_pair"
+	TaskKindDeleteNamed      TaskKind = "delete_named"
 )
 
 func (e *TaskKind) Scan(src interface{}) error {
@@ -1414,7 +1469,9 @@ func (e TaskKind) Valid() bool {
 		TaskKindVerifyCopy,
 		TaskKindSealCopy,
 		TaskKindMaintain,
-		TaskKindDeleteCopy:
+		TaskKindDeleteCopy,
+		TaskKindMeasurePair,
+		TaskKindDeleteNamed:
 		return true
 	}
 	return false
@@ -2030,6 +2087,25 @@ type MissedSlot struct {
 	MissedAt time.Time
 }
 
+type Pair struct {
+	TenantID        id.Tenant
+	DatabaseCopyID  id.Copy
+	DataCopyID      id.Copy
+	SiteID          id.Site
+	State           PairState
+	Attempt         int32
+	Referenced      int64
+	ReferencedBytes int64
+	Present         int64
+	PresentBytes    int64
+	WithNamed       int64
+	WithNamedBytes  int64
+	Missing         json.RawMessage
+	CreatedAt       time.Time
+	MeasuredAt      *time.Time
+	Error           string
+}
+
 type Passkey struct {
 	AccountID    id.Account
 	ID           id.Passkey
@@ -2063,6 +2139,29 @@ type RecoveryCode struct {
 	CreatedAt time.Time
 }
 
+type ReferenceList struct {
+	TenantID          id.Tenant
+	CopyID            id.Copy
+	SiteID            id.Site
+	Snapshot          string
+	Manifest          json.RawMessage
+	Bytes             int64
+	StoredBytes       int64
+	RowTotal          int64
+	Hashes            int64
+	HashBytes         int64
+	FromTrash         int64
+	External          int64
+	Missing           int64
+	MissingList       json.RawMessage
+	FilesRepositoryID id.Repository
+	FilesSnapshot     string
+	FilesManifest     json.RawMessage
+	Files             int64
+	FilesBytes        int64
+	FilesStoredBytes  int64
+}
+
 type Refund struct {
 	TenantID      id.Tenant
 	ID            id.Refund
@@ -2093,6 +2192,8 @@ type Repository struct {
 	DeletedAt      *time.Time
 	MaintainAt     *time.Time
 	StoredBytes    int64
+	WalkedAt       *time.Time
+	RepairWanted   string
 }
 
 type Restore struct {
@@ -2204,20 +2305,22 @@ type Setting struct {
 }
 
 type Site struct {
-	TenantID      id.Tenant
-	ID            id.Site
-	HostID        id.Host
-	DestinationID id.Destination
-	Name          string
-	CodeDir       string
-	AccountRoot   string
-	TimeZone      string
-	State         SiteState
-	Facts         json.RawMessage
-	CreatedAt     time.Time
-	PolicyID      id.Policy
-	LegalHold     string
-	TamperAlarm   string
+	TenantID          id.Tenant
+	ID                id.Site
+	HostID            id.Host
+	DestinationID     id.Destination
+	Name              string
+	CodeDir           string
+	AccountRoot       string
+	TimeZone          string
+	State             SiteState
+	Facts             json.RawMessage
+	CreatedAt         time.Time
+	PolicyID          id.Policy
+	LegalHold         string
+	TamperAlarm       string
+	Exclusions        json.RawMessage
+	ExclusionsVersion int32
 }
 
 type StaffAccess struct {

@@ -1000,7 +1000,7 @@ func (q *Queries) RepositoriesNeverMaintained(ctx context.Context, maintainAt *t
 }
 
 const repositoriesToMaintain = `-- name: RepositoriesToMaintain :many
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes FROM repository WHERE state = 'ready' AND maintain_at <= $1 ORDER BY maintain_at LIMIT $2
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted FROM repository WHERE state = 'ready' AND maintain_at <= $1 ORDER BY maintain_at LIMIT $2
 `
 
 type RepositoriesToMaintainParams struct {
@@ -1031,6 +1031,8 @@ func (q *Queries) RepositoriesToMaintain(ctx context.Context, arg RepositoriesTo
 			&i.DeletedAt,
 			&i.MaintainAt,
 			&i.StoredBytes,
+			&i.WalkedAt,
+			&i.RepairWanted,
 		); err != nil {
 			return nil, err
 		}
@@ -1343,7 +1345,7 @@ func (q *Queries) SitesWithoutSchedule(ctx context.Context, arg SitesWithoutSche
 
 const stuckDeletions = `-- name: StuckDeletions :many
 SELECT c.tenant_id, c.id, c.repository_id FROM copy c WHERE c.state = 'deleting'
-  AND NOT EXISTS (SELECT 1 FROM keeper_task k WHERE k.tenant_id = c.tenant_id AND k.copy_id = c.id AND k.kind = 'delete_copy'
+  AND NOT EXISTS (SELECT 1 FROM keeper_task k WHERE k.tenant_id = c.tenant_id AND k.copy_id = c.id AND k.kind IN ('delete_copy', 'delete_named')
     AND (k.state IN ('queued', 'running') OR k.finished_at > $1::timestamptz))
 ORDER BY c.tenant_id, c.site_id LIMIT 200
 `

@@ -231,7 +231,7 @@ func (q *Queries) ListRepositories(ctx context.Context) ([]ListRepositoriesRow, 
 }
 
 const repositoriesOfSite = `-- name: RepositoriesOfSite :many
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
 `
 
 type RepositoriesOfSiteParams struct {
@@ -262,6 +262,8 @@ func (q *Queries) RepositoriesOfSite(ctx context.Context, arg RepositoriesOfSite
 			&i.DeletedAt,
 			&i.MaintainAt,
 			&i.StoredBytes,
+			&i.WalkedAt,
+			&i.RepairWanted,
 		); err != nil {
 			return nil, err
 		}
@@ -274,7 +276,7 @@ func (q *Queries) RepositoriesOfSite(ctx context.Context, arg RepositoriesOfSite
 }
 
 const repositoryByID = `-- name: RepositoryByID :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes FROM repository WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted FROM repository WHERE tenant_id = $1 AND id = $2
 `
 
 type RepositoryByIDParams struct {
@@ -299,12 +301,14 @@ func (q *Queries) RepositoryByID(ctx context.Context, arg RepositoryByIDParams) 
 		&i.DeletedAt,
 		&i.MaintainAt,
 		&i.StoredBytes,
+		&i.WalkedAt,
+		&i.RepairWanted,
 	)
 	return i, err
 }
 
 const repositoryOfSite = `-- name: RepositoryOfSite :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
 `
 
 type RepositoryOfSiteParams struct {
@@ -330,6 +334,8 @@ func (q *Queries) RepositoryOfSite(ctx context.Context, arg RepositoryOfSitePara
 		&i.DeletedAt,
 		&i.MaintainAt,
 		&i.StoredBytes,
+		&i.WalkedAt,
+		&i.RepairWanted,
 	)
 	return i, err
 }
@@ -402,29 +408,31 @@ func (q *Queries) SetSiteFacts(ctx context.Context, arg SetSiteFactsParams) erro
 }
 
 const siteByName = `-- name: SiteByName :one
-SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, h.name AS host_name, t.name AS tenant_name, t.slug AS tenant_slug
+SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.exclusions, s.exclusions_version, h.name AS host_name, t.name AS tenant_name, t.slug AS tenant_slug
 FROM site s JOIN host h ON h.id = s.host_id JOIN tenant t ON t.id = s.tenant_id
 WHERE s.name = $1 AND s.state <> 'removed'
 `
 
 type SiteByNameRow struct {
-	TenantID      id.Tenant
-	ID            id.Site
-	HostID        id.Host
-	DestinationID id.Destination
-	Name          string
-	CodeDir       string
-	AccountRoot   string
-	TimeZone      string
-	State         SiteState
-	Facts         json.RawMessage
-	CreatedAt     time.Time
-	PolicyID      id.Policy
-	LegalHold     string
-	TamperAlarm   string
-	HostName      string
-	TenantName    string
-	TenantSlug    string
+	TenantID          id.Tenant
+	ID                id.Site
+	HostID            id.Host
+	DestinationID     id.Destination
+	Name              string
+	CodeDir           string
+	AccountRoot       string
+	TimeZone          string
+	State             SiteState
+	Facts             json.RawMessage
+	CreatedAt         time.Time
+	PolicyID          id.Policy
+	LegalHold         string
+	TamperAlarm       string
+	Exclusions        json.RawMessage
+	ExclusionsVersion int32
+	HostName          string
+	TenantName        string
+	TenantSlug        string
 }
 
 func (q *Queries) SiteByName(ctx context.Context, name string) (SiteByNameRow, error) {
@@ -445,6 +453,8 @@ func (q *Queries) SiteByName(ctx context.Context, name string) (SiteByNameRow, e
 		&i.PolicyID,
 		&i.LegalHold,
 		&i.TamperAlarm,
+		&i.Exclusions,
+		&i.ExclusionsVersion,
 		&i.HostName,
 		&i.TenantName,
 		&i.TenantSlug,
@@ -453,7 +463,7 @@ func (q *Queries) SiteByName(ctx context.Context, name string) (SiteByNameRow, e
 }
 
 const siteForTenant = `-- name: SiteForTenant :one
-SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, t.name AS tenant_name, t.slug AS tenant_slug
+SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.exclusions, s.exclusions_version, t.name AS tenant_name, t.slug AS tenant_slug
 FROM site s JOIN tenant t ON t.id = s.tenant_id WHERE s.tenant_id = $1 AND s.id = $2 AND s.state <> 'removed'
 `
 
@@ -463,22 +473,24 @@ type SiteForTenantParams struct {
 }
 
 type SiteForTenantRow struct {
-	TenantID      id.Tenant
-	ID            id.Site
-	HostID        id.Host
-	DestinationID id.Destination
-	Name          string
-	CodeDir       string
-	AccountRoot   string
-	TimeZone      string
-	State         SiteState
-	Facts         json.RawMessage
-	CreatedAt     time.Time
-	PolicyID      id.Policy
-	LegalHold     string
-	TamperAlarm   string
-	TenantName    string
-	TenantSlug    string
+	TenantID          id.Tenant
+	ID                id.Site
+	HostID            id.Host
+	DestinationID     id.Destination
+	Name              string
+	CodeDir           string
+	AccountRoot       string
+	TimeZone          string
+	State             SiteState
+	Facts             json.RawMessage
+	CreatedAt         time.Time
+	PolicyID          id.Policy
+	LegalHold         string
+	TamperAlarm       string
+	Exclusions        json.RawMessage
+	ExclusionsVersion int32
+	TenantName        string
+	TenantSlug        string
 }
 
 func (q *Queries) SiteForTenant(ctx context.Context, arg SiteForTenantParams) (SiteForTenantRow, error) {
@@ -499,6 +511,8 @@ func (q *Queries) SiteForTenant(ctx context.Context, arg SiteForTenantParams) (S
 		&i.PolicyID,
 		&i.LegalHold,
 		&i.TamperAlarm,
+		&i.Exclusions,
+		&i.ExclusionsVersion,
 		&i.TenantName,
 		&i.TenantSlug,
 	)
