@@ -69,6 +69,7 @@ var house = map[string][]string{
 	"internal/embedpg":        with(ground, "internal/embedpg/daemon"),
 	"internal/sitedb":         with(ground, "internal/moodle", "internal/embedpg", "internal/embedpg/daemon"),
 	"internal/inplace":        with(ground, "internal/moodle", "internal/sitedb"),
+	"internal/reference":      ground,
 	"internal/vault":          ground,
 	"internal/engine":         with(ground, "internal/vault"),
 	"internal/copyback":       with(ground, "internal/engine"),
@@ -84,7 +85,7 @@ var house = map[string][]string{
 	"internal/store":  with(ground, with(domain, rows, "internal/authz", "internal/job", "migrations")...),
 	"internal/app":    with(ground, with(domain, rows, "internal/store", "internal/authz", "internal/identity", "internal/job", "internal/mail", "internal/mailin", "internal/seal", "internal/agentproto")...),
 	"internal/worker": with(ground, "internal/app", "internal/job", "internal/store"),
-	"internal/keeper": with(ground, "internal/capacity", "internal/app", "internal/store", "internal/engine", "internal/vault"),
+	"internal/keeper": with(ground, "internal/reference", "internal/capacity", "internal/app", "internal/store", "internal/engine", "internal/vault"),
 	// Doors: never store, pgx or River; of the store only the types of rows.
 	"internal/httpd/words":     with(ground, domain...),
 	"internal/httpd/mw":        with(ground, "web/ui", "internal/httpd/words"),
@@ -97,7 +98,7 @@ var house = map[string][]string{
 	// The programs.
 	"internal/serve": with(ground, "internal/app", "internal/worker", "internal/keeper", "internal/store", "internal/embedpg", "internal/seal",
 		"internal/selfcert", "internal/vault", "internal/mail", "internal/mailin", "web/letter", "internal/stripeapi", "internal/identity", "internal/httpd/hook", "internal/httpd/mw", "internal/httpd/dash", "internal/httpd/portal", "internal/httpd/agentdoor", "internal/httpd/api", "web/ui"),
-	"internal/agent":     with(ground, "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace", "internal/copyback"),
+	"internal/agent":     with(ground, "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace", "internal/copyback", "internal/reference"),
 	"cmd/holdfast":       anyOf,
 	"cmd/holdfast-agent": with(ground, "internal/agent", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace"),
 	// Tests and the demo.
