@@ -38,9 +38,21 @@ type Work struct {
 	Location    engine.Location
 	Password    string // of the repository
 	PHP         string
-	Clock       clock.Clock
-	Log         *slog.Logger
-	Progress    func(agentproto.Progress) // never nil; called often
+	// Reading says how much of a data copy is looked at anew; see
+	// agentproto.ReadingFast.
+	Reading string
+	// Files is the site's data repository, in which a database copy keeps the
+	// files that it names; nil where that is not wanted.
+	Files    *Store
+	Clock    clock.Clock
+	Log      *slog.Logger
+	Progress func(agentproto.Progress) // never nil; called often
+}
+
+// Store is a repository and its password.
+type Store struct {
+	Location engine.Location
+	Password string
 }
 
 // site is what a lease's paths turned out to be.
@@ -162,7 +174,7 @@ func (w Work) takeData(ctx context.Context, s site, r *engine.Repository) (agent
 		return c, fmt.Errorf("measuring what the policy leaves out: %w", err)
 	}
 	snap, err := r.StoreTree(ctx, engine.TreeOptions{
-		Source: w.Source, Roots: engineRoots(plan), TakenAt: w.Clock.Now(), Previous: true,
+		Source: w.Source, Roots: engineRoots(plan, s.install.FileDir), Fast: w.Reading == agentproto.ReadingFast, TakenAt: w.Clock.Now(), Previous: w.Reading != agentproto.ReadingAll,
 		Progress: func(p engine.Progress) {
 			w.Progress(agentproto.Progress{Phase: phaseStoring, DoneFiles: p.DoneFiles, TotalFiles: p.TotalFiles, DoneBytes: p.DoneBytes, TotalBytes: p.TotalBytes})
 		},
@@ -224,14 +236,6 @@ func sameRoots(a, b moodle.Plan) bool {
 		}
 	}
 	return true
-}
-
-func engineRoots(p moodle.Plan) []engine.Root {
-	out := make([]engine.Root, 0, len(p.Roots))
-	for _, r := range p.Roots {
-		out = append(out, engine.Root(r))
-	}
-	return out
 }
 
 func protoExcluded(in []moodle.Excluded) []agentproto.Excluded {
