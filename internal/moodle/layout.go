@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
 
 	"holdfast/internal/errs"
 )
@@ -53,11 +54,14 @@ const versionLimit = 1 << 16
 // ReadVersion reads release, version and branch from a version.php without
 // running it.
 func ReadVersion(path string) (Version, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe of this name must not hold anyone up
 	if err != nil {
 		return Version{}, errs.Wrap(errs.Invalid, err, "%s cannot be read.", path)
 	}
 	defer func() { _ = f.Close() }()
+	if fi, err := f.Stat(); err != nil || !fi.Mode().IsRegular() {
+		return Version{}, errs.New(errs.Invalid, "%s is not a file.", path)
+	}
 	text, err := io.ReadAll(io.LimitReader(f, versionLimit))
 	if err != nil {
 		return Version{}, errs.Wrap(errs.Invalid, err, "%s cannot be read.", path)

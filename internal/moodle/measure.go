@@ -19,6 +19,10 @@ type Excluded struct {
 	Files      int64  `json:"files"`
 	Bytes      int64  `json:"bytes"`                // the sum of their lengths
 	Unreadable int64  `json:"unreadable,omitempty"` // folders that could not be looked into
+	// CourseBackups counts the .mbz files, Content what else looks like people's
+	// own files by its name: documents, pictures, archives.
+	CourseBackups int64 `json:"course_backups,omitempty"`
+	Content       int64 `json:"content,omitempty"`
 }
 
 // Measure counts the files and bytes of everything the plan leaves out and
@@ -120,8 +124,15 @@ func (x *Excluded) add(e fs.DirEntry) {
 		return // it vanished
 	}
 	x.Files++
-	if fi.Mode().IsRegular() {
-		x.Bytes += fi.Size()
+	if !fi.Mode().IsRegular() {
+		return
+	}
+	x.Bytes += fi.Size()
+	switch name := e.Name(); {
+	case isCourseBackup(name):
+		x.CourseBackups++
+	case looksLikeContent(name):
+		x.Content++
 	}
 }
 

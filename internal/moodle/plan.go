@@ -36,6 +36,8 @@ type Plan struct {
 	Roots []PlanRoot `json:"roots"`
 	// Warnings are sentences about what lies in unusual places.
 	Warnings []string `json:"warnings"`
+	// guarded are folders that no exclusion may touch, wherever they lie.
+	guarded []string
 }
 
 // PlanRoot is one root of a data copy. Its fields mirror engine.Root.
@@ -79,6 +81,12 @@ func (in Install) Plan(accountRoot string) (Plan, error) {
 	p.addLinked(in)
 	p.skipNested()
 	p.skipAside()
+	p.guarded = append(p.guarded, in.FileDir)
+	for _, key := range neededKeys {
+		if path := in.Moved[key]; path != "" {
+			p.guarded = append(p.guarded, path)
+		}
+	}
 	return p, nil
 }
 
@@ -206,7 +214,7 @@ func (p *Plan) skipNested() {
 // writes it, e.g. "moodledata/backup". Staff may lift one for a site whose
 // automated course backups lie there.
 func (p Plan) Lift(paths ...string) (Plan, error) {
-	out := Plan{Roots: slices.Clone(p.Roots), Warnings: p.Warnings}
+	out := Plan{Roots: slices.Clone(p.Roots), Warnings: p.Warnings, guarded: p.guarded}
 	for _, path := range paths {
 		root, name, _ := strings.Cut(path, "/")
 		found := false
