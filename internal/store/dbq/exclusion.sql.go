@@ -17,7 +17,7 @@ import (
 
 const newestDetails = `-- name: NewestDetails :many
 SELECT c.id, c.kind, c.state, c.taken_at, c.bytes, c.files, c.details
-FROM copy c WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.kind = $3 AND c.state IN ('good', 'incomplete', 'damaged', 'expired')
+FROM copy c WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.kind = $3 AND c.state IN ('good', 'incomplete')
 ORDER BY c.taken_at DESC LIMIT $4
 `
 
@@ -38,7 +38,7 @@ type NewestDetailsRow struct {
 	Details json.RawMessage
 }
 
-// Of the newest database copies, for what is true of the site.
+// The newest copies of a kind with what is true of them.
 func (q *Queries) NewestDetails(ctx context.Context, arg NewestDetailsParams) ([]NewestDetailsRow, error) {
 	rows, err := q.db.Query(ctx, newestDetails,
 		arg.TenantID,
