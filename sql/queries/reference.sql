@@ -27,8 +27,9 @@ DELETE FROM reference_list WHERE tenant_id = $1 AND copy_id = $2;
 
 -- name: CopiesToPair :many
 SELECT c.id, c.kind, c.state, c.taken_at, (c.binned_at IS NOT NULL)::bool AS binned,
-  EXISTS (SELECT 1 FROM reference_list r WHERE r.tenant_id = c.tenant_id AND r.copy_id = c.id)::bool AS listed
-FROM copy c WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at, c.id;
+  (r.copy_id IS NOT NULL)::bool AS listed, coalesce(r.missing, 0)::bigint AS missing
+FROM copy c LEFT JOIN reference_list r ON r.tenant_id = c.tenant_id AND r.copy_id = c.id
+WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at, c.id;
 
 -- name: PairsOfSite :many
 SELECT * FROM pair WHERE tenant_id = $1 AND site_id = $2;
@@ -85,3 +86,7 @@ SELECT count(DISTINCT s.id) AS sites, count(*) AS copies, coalesce(sum(r.files_s
 FROM reference_list r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
 WHERE r.files_repository_id IS NOT NULL AND s.state <> 'removed' AND s.policy_id IS NOT DISTINCT FROM sqlc.narg(policy_id)::uuid
   AND (sqlc.narg(site_id)::uuid IS NULL OR s.id = sqlc.narg(site_id)::uuid);
+
+-- A pair that is not worth its measure any more, before it was measured.
+-- name: DropPair :execrows
+DELETE FROM pair WHERE tenant_id = $1 AND database_copy_id = $2 AND data_copy_id = $3 AND state = 'waiting';

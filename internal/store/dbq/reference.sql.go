@@ -18,8 +18,9 @@ import (
 
 const copiesToPair = `-- name: CopiesToPair :many
 SELECT c.id, c.kind, c.state, c.taken_at, (c.binned_at IS NOT NULL)::bool AS binned,
-  EXISTS (SELECT 1 FROM reference_list r WHERE r.tenant_id = c.tenant_id AND r.copy_id = c.id)::bool AS listed
-FROM copy c WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at, c.id
+  (r.copy_id IS NOT NULL)::bool AS listed, coalesce(r.missing, 0)::bigint AS missing
+FROM copy c LEFT JOIN reference_list r ON r.tenant_id = c.tenant_id AND r.copy_id = c.id
+WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at, c.id
 `
 
 type CopiesToPairParams struct {
@@ -34,6 +35,7 @@ type CopiesToPairRow struct {
 	TakenAt time.Time
 	Binned  bool
 	Listed  bool
+	Missing int64
 }
 
 func (q *Queries) CopiesToPair(ctx context.Context, arg CopiesToPairParams) ([]CopiesToPairRow, error) {
@@ -52,6 +54,7 @@ func (q *Queries) CopiesToPair(ctx context.Context, arg CopiesToPairParams) ([]C
 			&i.TakenAt,
 			&i.Binned,
 			&i.Listed,
+			&i.Missing,
 		); err != nil {
 			return nil, err
 		}
@@ -76,6 +79,25 @@ type DropNamedFilesParams struct {
 // The named files of a copy that is being deleted are gone.
 func (q *Queries) DropNamedFiles(ctx context.Context, arg DropNamedFilesParams) (int64, error) {
 	result, err := q.db.Exec(ctx, dropNamedFiles, arg.TenantID, arg.CopyID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const dropPair = `-- name: DropPair :execrows
+DELETE FROM pair WHERE tenant_id = $1 AND database_copy_id = $2 AND data_copy_id = $3 AND state = 'waiting'
+`
+
+type DropPairParams struct {
+	TenantID       id.Tenant
+	DatabaseCopyID id.Copy
+	DataCopyID     id.Copy
+}
+
+// A pair that is not worth its measure any more, before it was measured.
+func (q *Queries) DropPair(ctx context.Context, arg DropPairParams) (int64, error) {
+	result, err := q.db.Exec(ctx, dropPair, arg.TenantID, arg.DatabaseCopyID, arg.DataCopyID)
 	if err != nil {
 		return 0, err
 	}
