@@ -43,6 +43,9 @@ func Parse(b []byte) (Policy, error) {
 	return p, p.Validate()
 }
 
+// keepReferenced is the key of KeepReferencedFiles. Left out it is on.
+const keepReferenced = "keep-referenced-files"
+
 // maxDepth is deeper than any policy goes.
 const maxDepth = 8
 
@@ -108,7 +111,7 @@ func below(at, name string) string {
 
 func readPolicy(tree any) (Policy, error) {
 	var p Policy
-	o, err := objectOf("policy", tree, "name", "night", "window", "grace", "rules")
+	o, err := objectOf("policy", tree, "name", "night", "window", "grace", keepReferenced, "rules")
 	if err != nil {
 		return p, err
 	}
@@ -120,6 +123,12 @@ func readPolicy(tree any) (Policy, error) {
 	if v, ok := o["night"]; ok {
 		if p.Night, err = timeOf("night", v); err != nil {
 			return p, err
+		}
+	}
+	p.KeepReferencedFiles = true
+	if v, ok := o[keepReferenced]; ok {
+		if p.KeepReferencedFiles, ok = v.(bool); !ok {
+			return p, errs.Field(keepReferenced, "must be true or false")
 		}
 	}
 	v, ok := o["rules"]

@@ -62,6 +62,10 @@ type Policy struct {
 	// is late.
 	Grace time.Duration
 
+	// KeepReferencedFiles keeps the files that a database copy names for as
+	// long as the copy is kept, outside the counts of the data copies.
+	KeepReferencedFiles bool
+
 	Rules []Rule
 }
 
@@ -94,6 +98,8 @@ func Default() Policy {
 		Name:   "published",
 		Window: DefaultWindow,
 		Grace:  DefaultGrace,
+
+		KeepReferencedFiles: true,
 		Rules: []Rule{
 			{Kind: backup.Database, Tier: Daily, Keep: 7},
 			{Kind: backup.Database, Tier: Weekly, Keep: 5, Schedule: Schedule{Weekdays: []time.Weekday{time.Friday}}},

@@ -40,8 +40,9 @@ func (p Policy) MarshalJSON() ([]byte, error) {
 		Night  string     `json:"night"`
 		Window string     `json:"window"`
 		Grace  string     `json:"grace"`
+		Keep   bool       `json:"keep-referenced-files"`
 		Rules  []ruleForm `json:"rules"`
-	}{p.Name, p.Night.String(), HoursMinutes(p.Window), HoursMinutes(p.Grace), rules})
+	}{p.Name, p.Night.String(), HoursMinutes(p.Window), HoursMinutes(p.Grace), p.KeepReferencedFiles, rules})
 }
 
 // UnmarshalJSON reads a policy file as Parse does.
