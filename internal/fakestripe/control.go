@@ -13,6 +13,10 @@ const controlBody = `{{define "body"}}
 {{range .Rows}}<tr><td><code>{{.ID}}</code></td><td>{{.Name}}<br>{{.Amount}}</td><td>{{.State}}</td><td>
 {{$id := .ID}}{{range .Acts}}<form class="inline" method="post" action="/control/{{index . 0}}"><input type="hidden" name="id" value="{{$id}}"><button class="quiet">{{index . 1}}</button></form> {{end}}</td></tr>{{end}}</table>
 {{else}}<p>Nothing was paid yet.</p>{{end}}
+{{if .Pages}}<h2>Pages of payment</h2>
+<table><tr><th>Page</th><th>For</th><th>State</th><th>Do</th></tr>
+{{range .Pages}}<tr><td><code>{{.ID}}</code></td><td>{{.Name}}<br>{{.Amount}}</td><td>{{.State}}</td><td>
+{{$id := .ID}}{{range .Acts}}<form class="inline" method="post" action="/control/{{index . 0}}"><input type="hidden" name="id" value="{{$id}}"><button class="quiet">{{index . 1}}</button></form> {{end}}</td></tr>{{end}}</table>{{end}}
 <h2>Webhooks</h2>
 <form method="post" action="/control/switches">
 <p><label>Lose so many of the next (-1: all) <input name="lose" inputmode="numeric" size="4" value="{{.Switches.Lose}}"></label></p>
@@ -34,8 +38,15 @@ func (s *Server) controlPage(w http.ResponseWriter, _ *http.Request) {
 	for _, p := range s.payments() {
 		rows = append(rows, s.controlRow(p))
 	}
+	var pages []controlRow
+	for _, k := range s.sessions() {
+		act := map[string][2]string{"open": {"expire", "It expires"}, "expired": {"late", "A payment under way comes through"}}[k.Status]
+		if act[0] != "" {
+			pages = append(pages, controlRow{ID: k.ID, Name: k.Name, Amount: dollars(k.Amount, k.Currency), State: k.Status, Acts: [][2]string{act}})
+		}
+	}
 	data := map[string]any{
-		"Title": "Test payments", "Wide": true, "Rows": rows, "Switches": s.state.Switches, "Events": len(s.state.Events), "Waiting": len(s.state.Deliveries),
+		"Title": "Test payments", "Wide": true, "Rows": rows, "Pages": pages, "Switches": s.state.Switches, "Events": len(s.state.Events), "Waiting": len(s.state.Deliveries),
 	}
 	s.mu.Unlock()
 	show(w, http.StatusOK, controlTemplate, data)
@@ -84,6 +95,10 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 		done = s.CloseDispute(id, r.PathValue("what") == "dispute-won")
 	case "refund-succeeds", "refund-fails":
 		done = s.EndRefund(id, r.PathValue("what") == "refund-succeeds")
+	case "expire":
+		done = s.Expire(id)
+	case "late":
+		done = s.PayLate(id)
 	case "payout":
 		done = s.Payout()
 	case "switches":

@@ -130,6 +130,28 @@ func TestPage_LeadsACustomerThroughEachWay(t *testing.T) {
 	}
 }
 
+// What was under way when a session ended comes through after its end.
+func TestPayLate_IsHeardOfAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	r := start(t, fakestripe.Options{}, nil)
+	s := r.session()
+	if r.PayLate(s.ID) {
+		t.Error("a session is paid late before its end")
+	}
+	if !r.Expire(s.ID) || r.Expire(s.ID) {
+		t.Error("a session expires once")
+	}
+	if report, err := r.api.Checkout(t.Context(), s.ID); err != nil || report.State != billing.Expired {
+		t.Errorf("expired: %+v, %v", report, err)
+	}
+	if !r.PayLate(s.ID) || r.PayLate(s.ID) {
+		t.Error("what was under way comes through once")
+	}
+	if report, err := r.api.Checkout(t.Context(), s.ID); err != nil || report.State != billing.PaidFor || report.Intent == "" {
+		t.Errorf("paid late: %+v, %v", report, err)
+	}
+}
+
 func TestControl_DoesWhatBanksDo(t *testing.T) {
 	t.Parallel()
 	r := start(t, fakestripe.Options{}, nil)

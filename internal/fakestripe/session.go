@@ -209,12 +209,7 @@ func (s *Server) Pay(sessionID string, m Method) bool {
 	if k == nil || k.Status != "open" || m != Card && m != Bank && m != BankBounces {
 		return false
 	}
-	now := s.o.Clock.Now()
-	p := &payment{
-		ID: newID("pi_"), Seq: s.next(), Session: k.ID, Amount: k.Amount + k.Tax, Currency: k.Currency, Metadata: k.OfPayment, Method: "card", Created: now.Unix(), Status: "processing",
-	}
-	s.state.Payments[p.ID] = p
-	k.Intent, k.Status = p.ID, "complete"
+	p := s.begin(k)
 	if m == Card {
 		s.succeed(p, k)
 		s.emit("payment_intent.succeeded", s.intentJSON(p, false))
@@ -222,10 +217,54 @@ func (s *Server) Pay(sessionID string, m Method) bool {
 	} else {
 		p.Method, p.Bounces = "bank", m == BankBounces
 		if s.o.BankDelay > 0 {
-			p.EndsAt = now.Add(s.o.BankDelay).Unix()
+			p.EndsAt = s.o.Clock.Now().Add(s.o.BankDelay).Unix()
 		}
 		s.emit("checkout.session.completed", s.sessionJSON(k, nil))
 	}
+	s.save()
+	return true
+}
+
+// begin completes a session with a payment that is under way.
+func (s *Server) begin(k *session) *payment {
+	p := &payment{
+		ID: newID("pi_"), Seq: s.next(), Session: k.ID, Amount: k.Amount + k.Tax, Currency: k.Currency, Metadata: k.OfPayment, Method: "card",
+		Created: s.o.Clock.Now().Unix(), Status: "processing",
+	}
+	s.state.Payments[p.ID] = p
+	k.Intent, k.Status = p.ID, "complete"
+	return p
+}
+
+// Expire ends an open session as its time would.
+func (s *Server) Expire(sessionID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pass()
+	k := s.state.Sessions[sessionID]
+	if k == nil || k.Status != "open" {
+		return false
+	}
+	k.Status = "expired"
+	s.emit("checkout.session.expired", s.sessionJSON(k, nil))
+	s.save()
+	return true
+}
+
+// PayLate lets a card payment come through that was under way when its session
+// expired: who was told of the end hears of the payment after it.
+func (s *Server) PayLate(sessionID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pass()
+	k := s.state.Sessions[sessionID]
+	if k == nil || k.Status != "expired" {
+		return false
+	}
+	p := s.begin(k)
+	s.succeed(p, k)
+	s.emit("payment_intent.succeeded", s.intentJSON(p, false))
+	s.emit("checkout.session.completed", s.sessionJSON(k, nil))
 	s.save()
 	return true
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"holdfast/internal/errs"
 	"holdfast/internal/moodle"
@@ -121,7 +123,22 @@ func (w *work) failed(ctx context.Context, cause error) (Evidence, error) {
 	if errors.Is(cause, context.Canceled) {
 		return w.j.Note, errs.Wrap(kind, cause, "The restore was stopped. The site is as it was before.")
 	}
-	return w.j.Note, errs.Wrap(kind, cause, "%s The site is as it was before.", sentence(cause))
+	said := sentence(cause)
+	if errs.KindOf(cause) == errs.Other { // no sentence of its own: where it was says more than that it failed
+		said = "It failed at this: " + w.lastTold() + ". The cause is in the host's log."
+	}
+	return w.j.Note, errs.Wrap(kind, cause, "%s The site is as it was before.", said)
+}
+
+// lastTold is the step that failed, in its words.
+func (w *work) lastTold() string {
+	for _, s := range slices.Backward(w.j.Note.Steps) {
+		if s.Outcome == Fail && s.Name != StepBack {
+			words, _, _ := strings.Cut(s.Words, ": ")
+			return words
+		}
+	}
+	return "its beginning"
 }
 
 // buildAll builds every new tree beside the old one.
