@@ -29,7 +29,7 @@ var (
 	ground = []string{"internal/errs", "internal/id", "internal/money", "internal/clock"}
 	domain = []string{
 		"internal/tenant", "internal/site", "internal/policy", "internal/backup", "internal/catalog", "internal/drill",
-		"internal/mirror", "internal/restore", "internal/ticket", "internal/billing", "internal/host", "internal/capacity", "internal/advisor",
+		"internal/mirror", "internal/restore", "internal/ticket", "internal/billing", "internal/host", "internal/capacity", "internal/advisor", "internal/tamper",
 	}
 	rows  = "internal/store/dbq"
 	anyOf = []string{"internal/...", "web/...", "migrations"}
@@ -63,6 +63,7 @@ var house = map[string][]string{
 	"internal/identity": with(ground, "internal/tenant"),
 	"internal/host":     ground,
 	"internal/capacity": ground,
+	"internal/tamper":   ground,
 	"internal/advisor":  ground,
 	// What is true of a host's sites and of storage.
 	"internal/moodle":         ground,

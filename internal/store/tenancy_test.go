@@ -100,6 +100,7 @@ func seed(t *testing.T, s *store.Store, slug string) victim {
 			tx.InsertReferenceList(ctx, dbq.InsertReferenceListParams{TenantID: v.tenant, CopyID: v.copy, SiteID: v.site, Snapshot: "l", Manifest: []byte("{}"), MissingList: []byte("[]"), FilesRepositoryID: v.repository, FilesSnapshot: "f", FilesManifest: []byte("{}")}),
 			second(tx.InsertPair(ctx, dbq.InsertPairParams{TenantID: v.tenant, DatabaseCopyID: v.copy, DataCopyID: v.copy, SiteID: v.site, CreatedAt: tx.Now})),
 			tx.InsertSchedule(ctx, dbq.InsertScheduleParams{TenantID: v.tenant, SiteID: v.site, Kind: backup.Data, State: []byte("{}"), Begun: []byte("{}"), RegisteredAt: tx.Now, PolicyID: v.policy}),
+			tx.InsertLook(ctx, dbq.InsertLookParams{TenantID: v.tenant, RunID: v.run, SiteID: v.site, At: tx.Now, Signals: []byte("{}"), Alarm: true, Why: "half of it is gone", Evidence: []byte("[]")}),
 			tx.InsertMissed(ctx, dbq.InsertMissedParams{TenantID: v.tenant, SiteID: v.site, Kind: backup.Data, MissedAt: tx.Now, Tiers: []string{"daily"}, Slots: []string{"2026-01-01T00:00"}}),
 			tx.InsertCopyUse(ctx, dbq.InsertCopyUseParams{TenantID: v.tenant, ID: v.use, CopyID: v.copy, UsedBy: "drill", Since: tx.Now, ExpiresAt: tx.Now.Add(time.Hour)}),
 			tx.InsertTask(ctx, dbq.InsertTaskParams{TenantID: v.tenant, ID: v.task, SiteID: v.site, DestinationID: v.destination, RepositoryID: v.repository, Kind: dbq.TaskKindVerifyCopy, NotBefore: tx.Now, CopyID: v.copy}),
@@ -293,6 +294,10 @@ func (v victim) fill(p reflect.Value, slug string) {
 	case **uuid.UUID:
 		*x = &v.instance
 	case **tenant.StaffRole, **ticket.State:
+	case *float32:
+		*x = 3
+	case *[]time.Time:
+		*x = []time.Time{time.Now()}
 	case *json.RawMessage:
 		*x = []byte("{}")
 	case *[]byte:
@@ -400,7 +405,7 @@ func fingerprint(t *testing.T, url string, of id.Tenant) string {
 	t.Helper()
 	c := connect(t, url)
 	var out []string
-	for _, table := range []string{"member", "site", "repository", "run", "copy", "keeper_task", "event", "schedule", "missed_slot", "copy_use", "invitation", "mail_outbox", "api_token", "standing", "restore", "host_task", "ticket", "ticket_message", "ticket_attachment", "ticket_watcher", "staff_access", "charge", "checkout", "refund", "dispute", "reference_list", "pair"} {
+	for _, table := range []string{"member", "site", "repository", "run", "copy", "keeper_task", "event", "schedule", "missed_slot", "copy_use", "invitation", "mail_outbox", "api_token", "standing", "restore", "host_task", "ticket", "ticket_message", "ticket_attachment", "ticket_watcher", "staff_access", "charge", "checkout", "refund", "dispute", "reference_list", "pair", "tamper_look"} {
 		var n int
 		var sum *string
 		err := c.QueryRow(t.Context(), "SELECT count(*), md5(string_agg(x::text, '|' ORDER BY x::text)) FROM "+table+" x WHERE tenant_id = $1", of.String()).Scan(&n, &sum)

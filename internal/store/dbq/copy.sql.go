@@ -465,7 +465,7 @@ UPDATE keeper_task SET state = 'running', attempt = attempt + 1
 WHERE id = (SELECT k.id FROM keeper_task k WHERE k.destination_id = $1 AND k.state = 'queued' AND k.not_before <= $2
     AND (k.kind IN ('verify_copy', 'measure_pair') OR (SELECT d.state FROM destination d WHERE d.id = $1) = 'active')
   ORDER BY (k.kind = 'create_repository') DESC, k.not_before LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING tenant_id, id, site_id, destination_id, repository_id, copy_id, kind, state, attempt, not_before, error, created_at, finished_at
+RETURNING tenant_id, id, site_id, destination_id, repository_id, copy_id, kind, state, attempt, not_before, error, created_at, finished_at, percent
 `
 
 type TakeTaskParams struct {
@@ -491,12 +491,13 @@ func (q *Queries) TakeTask(ctx context.Context, arg TakeTaskParams) (KeeperTask,
 		&i.Error,
 		&i.CreatedAt,
 		&i.FinishedAt,
+		&i.Percent,
 	)
 	return i, err
 }
 
 const taskByID = `-- name: TaskByID :one
-SELECT tenant_id, id, site_id, destination_id, repository_id, copy_id, kind, state, attempt, not_before, error, created_at, finished_at FROM keeper_task WHERE id = $1
+SELECT tenant_id, id, site_id, destination_id, repository_id, copy_id, kind, state, attempt, not_before, error, created_at, finished_at, percent FROM keeper_task WHERE id = $1
 `
 
 func (q *Queries) TaskByID(ctx context.Context, argID id.Task) (KeeperTask, error) {
@@ -516,6 +517,7 @@ func (q *Queries) TaskByID(ctx context.Context, argID id.Task) (KeeperTask, erro
 		&i.Error,
 		&i.CreatedAt,
 		&i.FinishedAt,
+		&i.Percent,
 	)
 	return i, err
 }

@@ -359,6 +359,63 @@ func (e DestinationState) Valid() bool {
 	return false
 }
 
+type DiscoveryState string
+
+const (
+	DiscoveryStateQueued    DiscoveryState = "queued"
+	DiscoveryStateLeased    DiscoveryState = "leased"
+	DiscoveryStateDone      DiscoveryState = "done"
+	DiscoveryStateFailed    DiscoveryState = "failed"
+	DiscoveryStateCancelled DiscoveryState = "cancelled"
+)
+
+func (e *DiscoveryState) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = DiscoveryState(s)
+	case string:
+		*e = DiscoveryState(s)
+	default:
+		return fmt.Errorf("unsupported scan type for DiscoveryState: %T", src)
+	}
+	return nil
+}
+
+type NullDiscoveryState struct {
+	DiscoveryState DiscoveryState
+	Valid          bool // Valid is true if DiscoveryState is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullDiscoveryState) Scan(value interface{}) error {
+	if value == nil {
+		ns.DiscoveryState, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.DiscoveryState.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullDiscoveryState) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.DiscoveryState), nil
+}
+
+func (e DiscoveryState) Valid() bool {
+	switch e {
+	case DiscoveryStateQueued,
+		DiscoveryStateLeased,
+		DiscoveryStateDone,
+		DiscoveryStateFailed,
+		DiscoveryStateCancelled:
+		return true
+	}
+	return false
+}
+
 type HostState string
 
 const (
@@ -586,6 +643,7 @@ const (
 	MailKindNotice        MailKind = "notice"
 	MailKindTicket        MailKind = "ticket"
 	MailKindDigest        MailKind = "digest"
+	MailKindAlarm         MailKind = "alarm"
 )
 
 func (e *MailKind) Scan(src interface{}) error {
@@ -630,7 +688,8 @@ func (e MailKind) Valid() bool {
 		MailKindInvitation,
 		MailKindNotice,
 		MailKindTicket,
-		MailKindDigest:
+		MailKindDigest,
+		MailKindAlarm:
 		return true
 	}
 	return false
@@ -1426,6 +1485,8 @@ const (
 	TaskKindDeleteCopy       TaskKind = "delete_copy"
 	TaskKindMeasurePair      TaskKind = "measure_pair"
 	TaskKindDeleteNamed      TaskKind = "delete_named"
+	TaskKindScanRepository   TaskKind = "scan_repository"
+	TaskKindRepairRepository TaskKind = "repair_repository"
 )
 
 func (e *TaskKind) Scan(src interface{}) error {
@@ -1471,7 +1532,9 @@ func (e TaskKind) Valid() bool {
 		TaskKindMaintain,
 		TaskKindDeleteCopy,
 		TaskKindMeasurePair,
-		TaskKindDeleteNamed:
+		TaskKindDeleteNamed,
+		TaskKindScanRepository,
+		TaskKindRepairRepository:
 		return true
 	}
 	return false
@@ -1923,6 +1986,28 @@ type DestinationTurn struct {
 	TurnAt        time.Time
 }
 
+type Discovery struct {
+	HostID         id.Host
+	ID             id.HostTask
+	State          DiscoveryState
+	AskedBy        string
+	AskedAt        time.Time
+	Attempt        int32
+	HostEpoch      *int64
+	Fence          *int64
+	LeasedAt       *time.Time
+	StartedAt      *time.Time
+	StartedFence   *int64
+	LastProgressAt *time.Time
+	Progress       json.RawMessage
+	AnsweredFence  *int64
+	EndedAt        *time.Time
+	Error          string
+	ErrorCode      string
+	Found          json.RawMessage
+	FoundAt        *time.Time
+}
+
 type Dispute struct {
 	TenantID      id.Tenant
 	ID            id.Dispute
@@ -2030,6 +2115,7 @@ type KeeperTask struct {
 	Error         string
 	CreatedAt     time.Time
 	FinishedAt    *time.Time
+	Percent       float32
 }
 
 type LinkToken struct {
@@ -2194,6 +2280,15 @@ type Repository struct {
 	StoredBytes    int64
 	WalkedAt       *time.Time
 	RepairWanted   string
+	SampledAt      *time.Time
+	LookedAt       *time.Time
+	LookAt         *time.Time
+	ScannedAt      *time.Time
+	ScanAt         *time.Time
+	ScannedBytes   int64
+	Damage         string
+	DamageState    string
+	DamagedAt      *time.Time
 }
 
 type Restore struct {
@@ -2319,6 +2414,7 @@ type Site struct {
 	PolicyID          id.Policy
 	LegalHold         string
 	TamperAlarm       string
+	TamperAt          *time.Time
 	Exclusions        json.RawMessage
 	ExclusionsVersion int32
 }
@@ -2383,6 +2479,19 @@ type StripeEvent struct {
 	HappenedAt time.Time
 	ReceivedAt time.Time
 	HandledAt  *time.Time
+}
+
+type TamperLook struct {
+	TenantID    id.Tenant
+	RunID       id.Run
+	SiteID      id.Site
+	At          time.Time
+	Fingerprint string
+	Signals     json.RawMessage
+	Alarm       bool
+	Why         string
+	Evidence    json.RawMessage
+	ClearedAt   *time.Time
 }
 
 type Tenant struct {

@@ -1000,7 +1000,7 @@ func (q *Queries) RepositoriesNeverMaintained(ctx context.Context, maintainAt *t
 }
 
 const repositoriesToMaintain = `-- name: RepositoriesToMaintain :many
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted FROM repository WHERE state = 'ready' AND maintain_at <= $1 ORDER BY maintain_at LIMIT $2
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, damage, damage_state, damaged_at FROM repository WHERE state = 'ready' AND maintain_at <= $1 ORDER BY maintain_at LIMIT $2
 `
 
 type RepositoriesToMaintainParams struct {
@@ -1033,6 +1033,15 @@ func (q *Queries) RepositoriesToMaintain(ctx context.Context, arg RepositoriesTo
 			&i.StoredBytes,
 			&i.WalkedAt,
 			&i.RepairWanted,
+			&i.SampledAt,
+			&i.LookedAt,
+			&i.LookAt,
+			&i.ScannedAt,
+			&i.ScanAt,
+			&i.ScannedBytes,
+			&i.Damage,
+			&i.DamageState,
+			&i.DamagedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -231,7 +231,7 @@ func (q *Queries) ListRepositories(ctx context.Context) ([]ListRepositoriesRow, 
 }
 
 const repositoriesOfSite = `-- name: RepositoriesOfSite :many
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, damage, damage_state, damaged_at FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
 `
 
 type RepositoriesOfSiteParams struct {
@@ -264,6 +264,15 @@ func (q *Queries) RepositoriesOfSite(ctx context.Context, arg RepositoriesOfSite
 			&i.StoredBytes,
 			&i.WalkedAt,
 			&i.RepairWanted,
+			&i.SampledAt,
+			&i.LookedAt,
+			&i.LookAt,
+			&i.ScannedAt,
+			&i.ScanAt,
+			&i.ScannedBytes,
+			&i.Damage,
+			&i.DamageState,
+			&i.DamagedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -276,7 +285,7 @@ func (q *Queries) RepositoriesOfSite(ctx context.Context, arg RepositoriesOfSite
 }
 
 const repositoryByID = `-- name: RepositoryByID :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted FROM repository WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, damage, damage_state, damaged_at FROM repository WHERE tenant_id = $1 AND id = $2
 `
 
 type RepositoryByIDParams struct {
@@ -303,12 +312,21 @@ func (q *Queries) RepositoryByID(ctx context.Context, arg RepositoryByIDParams) 
 		&i.StoredBytes,
 		&i.WalkedAt,
 		&i.RepairWanted,
+		&i.SampledAt,
+		&i.LookedAt,
+		&i.LookAt,
+		&i.ScannedAt,
+		&i.ScanAt,
+		&i.ScannedBytes,
+		&i.Damage,
+		&i.DamageState,
+		&i.DamagedAt,
 	)
 	return i, err
 }
 
 const repositoryOfSite = `-- name: RepositoryOfSite :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, damage, damage_state, damaged_at FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
 `
 
 type RepositoryOfSiteParams struct {
@@ -336,6 +354,15 @@ func (q *Queries) RepositoryOfSite(ctx context.Context, arg RepositoryOfSitePara
 		&i.StoredBytes,
 		&i.WalkedAt,
 		&i.RepairWanted,
+		&i.SampledAt,
+		&i.LookedAt,
+		&i.LookAt,
+		&i.ScannedAt,
+		&i.ScanAt,
+		&i.ScannedBytes,
+		&i.Damage,
+		&i.DamageState,
+		&i.DamagedAt,
 	)
 	return i, err
 }
@@ -408,7 +435,7 @@ func (q *Queries) SetSiteFacts(ctx context.Context, arg SetSiteFactsParams) erro
 }
 
 const siteByName = `-- name: SiteByName :one
-SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.exclusions, s.exclusions_version, h.name AS host_name, t.name AS tenant_name, t.slug AS tenant_slug
+SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.tamper_at, s.exclusions, s.exclusions_version, h.name AS host_name, t.name AS tenant_name, t.slug AS tenant_slug
 FROM site s JOIN host h ON h.id = s.host_id JOIN tenant t ON t.id = s.tenant_id
 WHERE s.name = $1 AND s.state <> 'removed'
 `
@@ -428,6 +455,7 @@ type SiteByNameRow struct {
 	PolicyID          id.Policy
 	LegalHold         string
 	TamperAlarm       string
+	TamperAt          *time.Time
 	Exclusions        json.RawMessage
 	ExclusionsVersion int32
 	HostName          string
@@ -453,6 +481,7 @@ func (q *Queries) SiteByName(ctx context.Context, name string) (SiteByNameRow, e
 		&i.PolicyID,
 		&i.LegalHold,
 		&i.TamperAlarm,
+		&i.TamperAt,
 		&i.Exclusions,
 		&i.ExclusionsVersion,
 		&i.HostName,
@@ -463,7 +492,7 @@ func (q *Queries) SiteByName(ctx context.Context, name string) (SiteByNameRow, e
 }
 
 const siteForTenant = `-- name: SiteForTenant :one
-SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.exclusions, s.exclusions_version, t.name AS tenant_name, t.slug AS tenant_slug
+SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.tamper_at, s.exclusions, s.exclusions_version, t.name AS tenant_name, t.slug AS tenant_slug
 FROM site s JOIN tenant t ON t.id = s.tenant_id WHERE s.tenant_id = $1 AND s.id = $2 AND s.state <> 'removed'
 `
 
@@ -487,6 +516,7 @@ type SiteForTenantRow struct {
 	PolicyID          id.Policy
 	LegalHold         string
 	TamperAlarm       string
+	TamperAt          *time.Time
 	Exclusions        json.RawMessage
 	ExclusionsVersion int32
 	TenantName        string
@@ -511,6 +541,7 @@ func (q *Queries) SiteForTenant(ctx context.Context, arg SiteForTenantParams) (S
 		&i.PolicyID,
 		&i.LegalHold,
 		&i.TamperAlarm,
+		&i.TamperAt,
 		&i.Exclusions,
 		&i.ExclusionsVersion,
 		&i.TenantName,

@@ -71,7 +71,7 @@ func (q *Queries) DropSamples(ctx context.Context, arg DropSamplesParams) (int64
 }
 
 const failedTasks = `-- name: FailedTasks :many
-SELECT k.tenant_id, k.id, k.site_id, k.destination_id, k.repository_id, k.copy_id, k.kind, k.state, k.attempt, k.not_before, k.error, k.created_at, k.finished_at, s.name AS site_name, p.kind AS copy_kind FROM keeper_task k
+SELECT k.tenant_id, k.id, k.site_id, k.destination_id, k.repository_id, k.copy_id, k.kind, k.state, k.attempt, k.not_before, k.error, k.created_at, k.finished_at, k.percent, s.name AS site_name, p.kind AS copy_kind FROM keeper_task k
 JOIN site s ON s.tenant_id = k.tenant_id AND s.id = k.site_id
 JOIN repository p ON p.tenant_id = k.tenant_id AND p.id = k.repository_id
 WHERE k.destination_id = $1 AND k.state = 'failed' ORDER BY k.finished_at DESC LIMIT $2
@@ -96,6 +96,7 @@ type FailedTasksRow struct {
 	Error         string
 	CreatedAt     time.Time
 	FinishedAt    *time.Time
+	Percent       float32
 	SiteName      string
 	CopyKind      backup.Kind
 }
@@ -123,6 +124,7 @@ func (q *Queries) FailedTasks(ctx context.Context, arg FailedTasksParams) ([]Fai
 			&i.Error,
 			&i.CreatedAt,
 			&i.FinishedAt,
+			&i.Percent,
 			&i.SiteName,
 			&i.CopyKind,
 		); err != nil {
