@@ -38,7 +38,8 @@ func (d *dump) mysql(ctx context.Context) error {
 	args = append(args, extra...)
 	args = append(args, "--", d.Name)
 	args = append(args, d.inv.tables...)
-	scan := newSQLScan()
+	tables, named := d.wanted()
+	scan := newSQLScan().reading(tables)
 	c := &client{path: p.path, args: args, secret: d.optionFile(), hide: d.Password}
 	if err := d.stream(ctx, c, scan, func() int { return len(scan.tables) }); err != nil {
 		return err
@@ -47,6 +48,7 @@ func (d *dump) mysql(ctx context.Context) error {
 		return errs.New(errs.Incomplete, "The client ended well, but the dump does not end with its trailer; it is not whole.")
 	}
 	d.report.Format, d.report.Tables, d.report.ClientVersion = FormatSQL, scan.tables, p.version
+	d.note(named)
 	return d.compareTables()
 }
 

@@ -41,7 +41,8 @@ func (d *dump) postgres(ctx context.Context) error {
 			args = append(args, "--table="+d.Flavour.quote(d.inv.schema)+"."+d.Flavour.quote(t))
 		}
 	}
-	check, err := startProof(ctx, p)
+	tables, named := d.wanted()
+	check, err := startProof(ctx, p, tables)
 	if err != nil {
 		return err
 	}
@@ -54,6 +55,7 @@ func (d *dump) postgres(ctx context.Context) error {
 		return err
 	}
 	d.report.Format, d.report.ClientVersion = FormatPGCustom, p.version
+	d.note(named)
 	return d.compareTables()
 }
 
@@ -121,10 +123,11 @@ type proof struct {
 	in     *os.File
 	scan   *copyScan
 	read   chan error
+	over   chan struct{} // closed when the scan hears no more
 	broken error
 }
 
-func startProof(ctx context.Context, dumper program) (*proof, error) {
+func startProof(ctx context.Context, dumper program, wanted map[string]wantedTable) (*proof, error) {
 	path := strings.TrimSuffix(dumper.path, "pg_dump") + "pg_restore"
 	inR, inW, err := os.Pipe()
 	if err != nil {
@@ -136,7 +139,7 @@ func startProof(ctx context.Context, dumper program) (*proof, error) {
 		return nil, fmt.Errorf("make a pipe: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := &proof{cancel: cancel, in: inW, scan: &copyScan{}, read: make(chan error, 1)}
+	p := &proof{cancel: cancel, in: inW, scan: &copyScan{wanted: wanted}, read: make(chan error, 1), over: make(chan struct{})}
 	p.c = &client{path: path, args: []string{"-Fc", "-f", "-"}, stdin: inR, stdout: outW}
 	if err := p.c.start(ctx); err != nil {
 		cancel()
@@ -144,6 +147,7 @@ func startProof(ctx context.Context, dumper program) (*proof, error) {
 		return nil, err
 	}
 	go func() {
+		defer close(p.over)
 		defer outR.Close() //nolint:errcheck // read only
 		_, err := io.Copy(p.scan, outR)
 		p.read <- err
@@ -182,4 +186,5 @@ func (p *proof) abandon() {
 	_ = p.in.Close()
 	p.cancel()
 	<-p.c.done
+	<-p.over
 }

@@ -11,6 +11,10 @@ type copyScan struct {
 	tables []Table
 	in     bool   // between a COPY line and its \.
 	line   []byte // the beginning of the present line (capped)
+
+	wanted  map[string]wantedTable
+	row     *rowReader // of the present table, if its rows are wanted
+	escaped bool       // the byte before was a backslash
 }
 
 const maxCopyHead = 64 << 10 // COPY's line names all columns
@@ -23,6 +27,9 @@ func (s *copyScan) Write(p []byte) (int, error) {
 		piece := p
 		if end >= 0 {
 			piece = p[:end]
+		}
+		if s.row != nil {
+			s.escaped = s.row.copyText(piece, s.escaped)
 		}
 		limit := maxCopyHead
 		if s.in {
@@ -45,20 +52,52 @@ func (s *copyScan) endLine() {
 	s.line = s.line[:0]
 	if s.in {
 		if string(line) == `\.` {
-			s.in = false
+			s.in, s.row = false, nil
 			return
 		}
 		s.tables[len(s.tables)-1].Rows++
+		if s.row != nil {
+			s.row.end()
+			s.row.begin()
+		}
 		return
 	}
 	if bytes.HasPrefix(line, []byte("COPY ")) && bytes.HasSuffix(line, []byte(" FROM stdin;")) {
-		s.in = true
-		s.tables = append(s.tables, Table{Name: copyTarget(string(line[len("COPY "):]))})
+		s.in, s.escaped = true, false
+		name, columns := copyTarget(string(line[len("COPY "):]))
+		s.tables = append(s.tables, Table{Name: name})
+		if t, wanted := s.wanted[name]; wanted {
+			s.row = newRowReader(t)
+			s.row.setColumns(copyColumns(columns))
+			s.row.begin()
+		}
 	}
 }
 
-// copyTarget gives the table of "schema.table (columns) FROM stdin;", unquoted.
-func copyTarget(s string) string {
+// copyColumns gives the columns of " (a, "b") FROM stdin;".
+func copyColumns(s string) []string {
+	s, ok := strings.CutPrefix(s, " (")
+	var names []string
+	for ok {
+		var name string
+		if strings.HasPrefix(s, `"`) {
+			name, s = unquote(s)
+		} else {
+			i := strings.IndexAny(s, ",)")
+			if i < 0 {
+				return nil
+			}
+			name, s = s[:i], s[i:]
+		}
+		names = append(names, name)
+		s, ok = strings.CutPrefix(s, ", ")
+	}
+	return names
+}
+
+// copyTarget gives the table of "schema.table (columns) FROM stdin;", unquoted,
+// and what follows it.
+func copyTarget(s string) (name, rest string) {
 	var parts []string
 	for {
 		var part string
@@ -73,7 +112,7 @@ func copyTarget(s string) string {
 		}
 		parts = append(parts, part)
 		if !strings.HasPrefix(s, ".") {
-			return parts[len(parts)-1]
+			return parts[len(parts)-1], s
 		}
 		s = s[1:]
 	}

@@ -31,6 +31,12 @@ type sqlScan struct {
 	values    bool // VALUES has been seen
 	routine   bool // between DELIMITER ;; and DELIMITER ;
 	completed bool // the last line with anything on it was the trailer
+
+	wanted  map[string]wantedTable
+	readers map[string]*rowReader
+	row     *rowReader // of the table that an INSERT or CREATE is about, if it is wanted
+	column  bool       // a CREATE may name its next column here
+	listed  bool       // the INSERT lists its columns
 }
 
 type scanMode uint8
@@ -61,12 +67,27 @@ var trailer = []byte("-- Dump completed")
 
 func newSQLScan() *sqlScan { return &sqlScan{index: map[string]int{}, current: -1} }
 
+// reading makes the scan give the rows of some tables to who wants them.
+func (s *sqlScan) reading(tables map[string]wantedTable) *sqlScan {
+	s.wanted, s.readers = tables, map[string]*rowReader{}
+	return s
+}
+
 // Write takes the next piece of the dump. It never fails.
 func (s *sqlScan) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
 		if s.mode == inString || s.mode == inDouble {
-			p = p[s.inQuotes(p):]
+			escaped := s.escape
+			n := s.inQuotes(p)
+			if s.row != nil && s.values {
+				text := p[:n]
+				if s.mode == inText {
+					text = p[:n-1]
+				}
+				s.row.sqlText(text, escaped)
+			}
+			p = p[n:]
 			continue
 		}
 		s.step(p[0])
@@ -152,19 +173,34 @@ func (s *sqlScan) text(c byte) {
 
 func (s *sqlScan) punctuation(c byte) {
 	switch c {
-	case '\'':
-		s.mode = inString
-	case '"':
-		s.mode = inDouble
+	case '\'', '"':
+		if s.mode = inString; c == '"' {
+			s.mode = inDouble
+		}
+		if s.row != nil && s.values {
+			s.row.open(c)
+		}
 	case '`':
 		s.mode, s.name = inName, s.name[:0]
 	case '(':
 		if s.depth == 0 && s.kind == stmtInsert && s.values && s.current >= 0 {
 			s.tables[s.current].Rows++
+			if s.row != nil {
+				s.row.begin()
+			}
 		}
+		s.column = s.depth == 0 && s.kind == stmtCreate
 		s.depth++
 	case ')':
 		s.depth = max(0, s.depth-1)
+		if s.depth == 0 && s.row != nil && s.values {
+			s.row.end()
+		}
+	case ',':
+		s.column = s.depth == 1 && s.kind == stmtCreate
+		if s.depth == 1 && s.row != nil && s.values {
+			s.row.next()
+		}
 	case '/':
 		if n := len(s.line); n > 1 && s.line[n-2] == '*' && s.kind == stmtOther {
 			s.first, s.last = "", "" // a comment begins no statement
@@ -183,7 +219,10 @@ func (s *sqlScan) endWord() {
 	}
 	w := string(s.word)
 	s.word = s.word[:0]
+	s.column = false
 	switch {
+	case s.row != nil && s.values && s.depth == 1:
+		s.row.word(w)
 	case s.kind == stmtInsert && s.depth == 0 && w == "VALUES":
 		s.values = true
 	case s.kind == stmtOther && s.first == "INSERT" && w == "INTO":
@@ -203,11 +242,16 @@ func (s *sqlScan) endWord() {
 
 // identifier acts on the quoted name that has just ended.
 func (s *sqlScan) identifier() {
-	if s.named || (s.kind != stmtInsert && s.kind != stmtCreate) {
+	if s.kind != stmtInsert && s.kind != stmtCreate {
+		return
+	}
+	name := string(s.name)
+	if s.named {
+		s.columnNamed(name)
 		return
 	}
 	s.named = true
-	name := string(s.name)
+	s.find(name)
 	i, known := s.index[name]
 	if !known {
 		i = len(s.tables)
@@ -217,7 +261,43 @@ func (s *sqlScan) identifier() {
 	s.current = i
 }
 
+// find takes up the reader of a table whose rows are wanted.
+func (s *sqlScan) find(name string) {
+	t, wanted := s.wanted[name]
+	if !wanted {
+		return
+	}
+	if s.row = s.readers[name]; s.row == nil || s.kind == stmtCreate {
+		s.row = newRowReader(t)
+		s.readers[name] = s.row
+	}
+}
+
+// columnNamed learns the columns of a wanted table, from its CREATE or from an
+// INSERT that lists them.
+func (s *sqlScan) columnNamed(name string) {
+	if s.row == nil || s.depth != 1 {
+		return
+	}
+	switch {
+	case s.kind == stmtCreate && s.column:
+		s.row.addColumn(name)
+		s.column = false
+	case s.kind == stmtInsert && !s.values && !s.listed:
+		s.listed = true
+		s.row.setColumns([]string{name})
+	case s.kind == stmtInsert && !s.values:
+		s.row.addColumn(name)
+	}
+}
+
 func (s *sqlScan) endStatement() {
+	if s.row != nil && s.kind == stmtCreate {
+		s.row.settle()
+	} else if s.row != nil && s.listed {
+		s.row.again()
+	}
+	s.row, s.column, s.listed = nil, false, false
 	s.kind, s.named, s.values, s.current, s.first, s.last = stmtOther, false, false, -1, "", ""
 }
 

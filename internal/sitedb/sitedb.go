@@ -89,6 +89,13 @@ type DumpOptions struct {
 	Stall time.Duration
 	// Now is the instant that upgraderunning is compared with; default the system clock's.
 	Now func() time.Time
+	// Files hears of each row of the site's files table that names content, as
+	// it passes in the dump, and External of each content that an object store
+	// holds alone; nil for no interest. They are called by one goroutine at a
+	// time, never after Dump has returned, and hold the dump up while they run.
+	// A dump that fails may have told anything.
+	Files    func(NamedFile)
+	External func(hash string)
 }
 
 // DumpReport says what a whole dump holds.
@@ -104,6 +111,8 @@ type DumpReport struct {
 	// could not be read, which makes the dump no worse.
 	Versions    Versions `json:"versions"`
 	VersionsErr error    `json:"-"`
+	// Named says how the reading of the files table went, where DumpOptions.Files was set.
+	Named NamedReport `json:"named"`
 }
 
 // Rows gives the rows of all tables.
