@@ -100,9 +100,9 @@ var house = map[string][]string{
 	// The programs.
 	"internal/serve": with(ground, "internal/app", "internal/worker", "internal/keeper", "internal/store", "internal/embedpg", "internal/seal",
 		"internal/selfcert", "internal/vault", "internal/mail", "internal/mailin", "web/letter", "internal/stripeapi", "internal/identity", "internal/httpd/hook", "internal/httpd/mw", "internal/httpd/dash", "internal/httpd/portal", "internal/httpd/agentdoor", "internal/httpd/api", "web/ui"),
-	"internal/agent":     with(ground, "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace", "internal/copyback", "internal/reference"),
+	"internal/agent":     with(ground, "internal/throttle", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace", "internal/copyback", "internal/reference"),
 	"cmd/holdfast":       anyOf,
-	"cmd/holdfast-agent": with(ground, "internal/agent", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace"),
+	"cmd/holdfast-agent": with(ground, "internal/throttle", "internal/agent", "internal/agentproto", "internal/engine", "internal/vault", "internal/moodle", "internal/sitedb", "internal/inplace"),
 	// Tests and the demo.
 	"internal/testdb": anyOf, "internal/testkit": anyOf, "internal/minimoodle": anyOf, "internal/fleetseed": with(ground, "internal/backup", "internal/policy"), "internal/fakestripe": anyOf, "internal/house": {}, "e2e": anyOf,
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -33,6 +34,19 @@ type Door struct {
 	TokenFile string        `json:"token_file,omitempty"` // holds the token and is read again when the vault refuses it
 	Pin       string        `json:"pin,omitempty"`        // "sha256:HEX" of the certificate's public key; "" means the system's CAs
 	RetryFor  time.Duration `json:"retry_for,omitempty"`  // how long one operation outlasts a vault that is away; 0 means 15 min
+	Gate      Gate          `json:"-"`                    // holds back what goes through the door; nil lets it go as it likes
+}
+
+// Gate holds back what a process does to a vault, for the sake of its host.
+type Gate interface {
+	// Enter waits before a request, and gives what is to be called when it has
+	// ended; sends tells whether the request carries a blob. The error is the
+	// context's.
+	Enter(ctx context.Context, sends bool) (leave func(), err error)
+	// Sending and Receiving give the body of a request or an answer at the pace
+	// that it is to have.
+	Sending(ctx context.Context, body io.ReadCloser) io.ReadCloser
+	Receiving(ctx context.Context, body io.ReadCloser) io.ReadCloser
 }
 
 const (
@@ -66,7 +80,7 @@ func (d Door) Dial(context.Context) (blob.Storage, error) {
 	c := &client{
 		door: d, now: clock.System{},
 		base: strings.TrimRight(d.URL, "/") + PathPrefix + d.Name + "/blobs",
-		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		http: &http.Client{Transport: d.paced(transport), CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the token is for this address only
 		}},
 	}
@@ -142,12 +156,20 @@ type final struct{ err error }
 func (f final) Error() string { return f.err.Error() }
 func (f final) Unwrap() error { return f.err }
 
-// retry runs attempt until it succeeds, its answer is final, or time is up.
-func (c *client) retry(ctx context.Context, what string, attempt func(context.Context) error) error {
+// retry runs attempt until it succeeds, its answer is final, or time is up. The
+// time that the gate takes is not the vault's. Sends tells whether a blob is sent.
+func (c *client) retry(ctx context.Context, sends bool, what string, attempt func(context.Context) error) error {
 	start := c.now.Now()
 	pause := firstPause
 	for {
-		err := attempt(ctx)
+		arrived := c.now.Now()
+		leave, err := c.enter(ctx, what, sends)
+		if err != nil {
+			return err
+		}
+		start = start.Add(c.now.Now().Sub(arrived))
+		err = attempt(ctx)
+		leave()
 		var done final
 		switch {
 		case err == nil:

@@ -96,7 +96,7 @@ func (c *client) GetBlob(ctx context.Context, id blob.ID, offset, length int64, 
 		}
 		query = "offset=" + strconv.FormatInt(offset, 10) + "&length=" + strconv.FormatInt(length, 10)
 	}
-	return c.retry(ctx, "read "+string(id), func(ctx context.Context) error {
+	return c.retry(ctx, false, "read "+string(id), func(ctx context.Context) error {
 		out.Reset()
 		req, err := c.request(ctx, http.MethodGet, id, query)
 		if err != nil {
@@ -125,7 +125,7 @@ func wrapFinal(err error) error {
 // GetMetadata tells a blob's length and time.
 func (c *client) GetMetadata(ctx context.Context, id blob.ID) (blob.Metadata, error) {
 	m := blob.Metadata{BlobID: id}
-	err := c.retry(ctx, "look at "+string(id), func(ctx context.Context) error {
+	err := c.retry(ctx, false, "look at "+string(id), func(ctx context.Context) error {
 		req, err := c.request(ctx, http.MethodHead, id, "")
 		if err != nil {
 			return err
@@ -151,7 +151,7 @@ func modified(resp *http.Response) (time.Time, error) {
 // listing came whole.
 func (c *client) ListBlobs(ctx context.Context, prefix blob.ID, each func(blob.Metadata) error) error {
 	var all []blob.Metadata
-	err := c.retry(ctx, "list "+string(prefix), func(ctx context.Context) error {
+	err := c.retry(ctx, false, "list "+string(prefix), func(ctx context.Context) error {
 		req, err := c.request(ctx, http.MethodGet, "", "prefix="+url.QueryEscape(string(prefix)))
 		if err != nil {
 			return err
@@ -203,7 +203,7 @@ func (c *client) PutBlob(ctx context.Context, id blob.ID, data blob.Bytes, opts 
 	}
 	hexed := hex.EncodeToString(sum.Sum(nil))
 	n := int64(data.Length())
-	return c.retry(ctx, "write "+string(id), func(ctx context.Context) error {
+	return c.retry(ctx, true, "write "+string(id), func(ctx context.Context) error {
 		req, err := c.request(ctx, http.MethodPut, id, "")
 		if err != nil {
 			return err
@@ -264,7 +264,7 @@ func (b *fenced) Close() error { return nil }
 // DeleteBlob removes a marker of this session; the vault refuses all else. One
 // that is not there is no error.
 func (c *client) DeleteBlob(ctx context.Context, id blob.ID) error {
-	err := c.retry(ctx, "remove "+string(id), func(ctx context.Context) error {
+	err := c.retry(ctx, false, "remove "+string(id), func(ctx context.Context) error {
 		req, err := c.request(ctx, http.MethodDelete, id, "")
 		if err != nil {
 			return err
