@@ -117,12 +117,25 @@ func (a *App) Poll(ctx context.Context, h AgentHost, r agentproto.PollRequest, f
 		if err != nil {
 			return err
 		}
-		answer.Stop = strangers(leased, tasks, r.Held)
-		free := limit - len(leased) - len(tasks)
-		if state != dbq.HostStateActive || free <= 0 {
+		held, err := a.pollDiscovery(ctx, tx, h, r.Held, first)
+		if err != nil {
+			return err
+		}
+		answer.Stop = strangers(leased, tasks, held)
+		if state != dbq.HostStateActive {
 			return nil
 		}
-		answer.Leases, err = a.lease(ctx, tx, h, r.Epoch, free)
+		looks, err := a.leaseDiscovery(ctx, tx, h, r.Epoch) // it reads names, and takes no run's place
+		if err != nil {
+			return err
+		}
+		answer.Leases = append(answer.Leases, looks...)
+		free := limit - len(leased) - len(tasks)
+		if free <= 0 {
+			return nil
+		}
+		leases, err := a.lease(ctx, tx, h, r.Epoch, free)
+		answer.Leases = append(answer.Leases, leases...)
 		return err
 	})
 	return answer, err

@@ -83,6 +83,9 @@ func (a *App) Complete(ctx context.Context, h AgentHost, r agentproto.CompleteRe
 		}
 		row, err := tx.RunByID(ctx, run)
 		if isNoRows(err) {
+			if mine, err := a.completeDiscovery(ctx, tx, h, run, r); mine || err != nil {
+				return err
+			}
 			if err := checkTaskReport(&r); err != nil {
 				return err
 			}

@@ -32,6 +32,9 @@ func taskOf(ctx context.Context, tx *store.Tx, h AgentHost, run id.Run) (dbq.Hos
 
 // taskStarted counts an attempt at a task. Saying it again changes nothing.
 func taskStarted(ctx context.Context, tx *store.Tx, h AgentHost, run id.Run, fence int64) error {
+	if mine, err := discoveryStarted(ctx, tx, h, run, fence); mine || err != nil {
+		return err
+	}
 	k, err := taskOf(ctx, tx, h, run)
 	if err != nil {
 		return err
@@ -54,7 +57,11 @@ func taskStarted(ctx context.Context, tx *store.Tx, h AgentHost, run id.Run, fen
 // and gives fresh storage tokens when they are due.
 func (a *App) beatTask(ctx context.Context, tx *store.Tx, h AgentHost, run id.Run, b agentproto.RunBeat) (keep bool, tokens []agentproto.Token, err error) {
 	k, err := tx.HostTaskByID(ctx, taskID(run))
-	if isNoRows(err) || err == nil && (k.HostID != h.ID || k.State != dbq.HostTaskStateLeased || *k.Fence != b.Fence) {
+	if isNoRows(err) {
+		keep, err = beatDiscovery(ctx, tx, h, run, b)
+		return keep, nil, err
+	}
+	if err == nil && (k.HostID != h.ID || k.State != dbq.HostTaskStateLeased || *k.Fence != b.Fence) {
 		return false, nil, nil
 	}
 	if err != nil {

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"holdfast/internal/authz"
-	"holdfast/internal/backup"
-	"holdfast/internal/errs"
 	"holdfast/internal/id"
 	"holdfast/internal/site"
 	"holdfast/internal/store"
@@ -28,7 +26,7 @@ func (a *App) AddSite(ctx context.Context, who authz.Actor, n NewSite) (id.Site,
 	if n.Destination == "" {
 		n.Destination = DefaultDestination
 	}
-	made := id.New[id.Site]()
+	var made id.Site
 	err = a.do(ctx, who, authz.ManageSites, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
 		t, err := tx.TenantBySlug(ctx, n.Tenant)
 		if err != nil {
@@ -42,31 +40,8 @@ func (a *App) AddSite(ctx context.Context, who authz.Actor, n NewSite) (id.Site,
 		if err != nil {
 			return noSuch(err, "destination", n.Destination, "holdfast destination list")
 		}
-		err = tx.InsertSite(ctx, dbq.InsertSiteParams{
-			TenantID: t.ID, ID: made, HostID: h.ID, DestinationID: d.ID, Name: entry.Name, CodeDir: entry.CodeDir,
-			AccountRoot: entry.AccountRoot, TimeZone: entry.TimeZone, CreatedAt: tx.Now,
-		})
-		switch store.Constraint(err) {
-		case "site_name_once":
-			return errs.Field("name", "%s is registered already", entry.Name)
-		case "site_place_once":
-			return errs.Field("code", "%s on %s is registered already", entry.CodeDir, h.Name)
-		}
-		if err != nil {
-			return err
-		}
-		if err := tx.Event(ctx, "site.added", store.Subject{Kind: "site", ID: made.UUID(), Tenant: t.ID, Site: made}, nil); err != nil {
-			return err
-		}
-		for _, kind := range backup.Kinds() {
-			if _, err := planRun(ctx, tx, t.ID, made, h.ID, kind, backup.Initial, Protection{}); err != nil {
-				return err
-			}
-			if err := rederive(ctx, tx, t.ID, made, kind); err != nil {
-				return err
-			}
-		}
-		return nil
+		made, err = insertSite(ctx, tx, siteRow{tenant: t.ID, host: h, destination: d.ID, entry: entry})
+		return err
 	})
 	return made, err
 }
