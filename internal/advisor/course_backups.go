@@ -213,7 +213,7 @@ func courseFilesDropped(f Facts, _ time.Time) *Finding {
 			continue
 		}
 		out := alike(Warning, many(x.Files, "file lies", "files lie")+" in a folder for course backups that copies leave out",
-			"What teachers or Moodle kept in "+x.Path+" ("+size(x.Bytes)+") could not be brought back.",
+			"What teachers or Moodle kept there ("+size(x.Bytes)+") could not be brought back.",
 			"Ask us to include that folder, or tell us that nobody needs it.")
 		out.Remedy = "Include " + x.Path + " in this site’s copies, below under what is left out, if teachers rely on it."
 		return out

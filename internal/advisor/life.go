@@ -38,7 +38,7 @@ func cronHasStopped(f Facts, _ time.Time) *Finding {
 	if !f.Moodle.CronEnabled || !last.IsZero() && f.At.Sub(last) <= cronStopped {
 		return nil
 	}
-	says, title := "It had not run for "+span(f.At.Sub(last))+" when the newest database copy was taken. ", "Cron has stopped"
+	says, title := "It had not run for "+span(f.At.Sub(last))+" when the newest copy was taken. ", "Cron has stopped"
 	plain := "Background work of the site has stopped"
 	if last.IsZero() {
 		says, title, plain = "It never ran on this site. ", "Cron was never set up", "Background work of the site was never set up"

@@ -15,32 +15,38 @@ import (
 	"holdfast/internal/id"
 )
 
-const newestDetails = `-- name: NewestDetails :many
-SELECT c.id, c.kind, c.state, c.taken_at, c.bytes, c.files, c.details
+const newestFacts = `-- name: NewestFacts :many
+SELECT c.id, c.kind, c.state, c.taken_at, c.bytes, c.files,
+  (coalesce(c.details->'facts', '{}'::jsonb) - 'plugins' - 'db_plugins')::jsonb AS facts,
+  coalesce(c.details->'excluded', '[]'::jsonb)::jsonb AS excluded,
+  coalesce(jsonb_array_length(nullif(coalesce(c.details->'facts'->'plugins', c.details->'facts'->'db_plugins'), 'null'::jsonb)), 0)::int AS plugins
 FROM copy c WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.kind = $3 AND c.state IN ('good', 'incomplete')
 ORDER BY c.taken_at DESC LIMIT $4
 `
 
-type NewestDetailsParams struct {
+type NewestFactsParams struct {
 	TenantID id.Tenant
 	SiteID   id.Site
 	Kind     backup.Kind
 	Limit    int32
 }
 
-type NewestDetailsRow struct {
-	ID      id.Copy
-	Kind    backup.Kind
-	State   catalog.State
-	TakenAt time.Time
-	Bytes   int64
-	Files   int64
-	Details json.RawMessage
+type NewestFactsRow struct {
+	ID       id.Copy
+	Kind     backup.Kind
+	State    catalog.State
+	TakenAt  time.Time
+	Bytes    int64
+	Files    int64
+	Facts    json.RawMessage
+	Excluded json.RawMessage
+	Plugins  int32
 }
 
-// The newest copies of a kind with what is true of them.
-func (q *Queries) NewestDetails(ctx context.Context, arg NewestDetailsParams) ([]NewestDetailsRow, error) {
-	rows, err := q.db.Query(ctx, newestDetails,
+// The newest copies of a kind with what is true of them, without the lists of
+// plug-ins and tables, which are long.
+func (q *Queries) NewestFacts(ctx context.Context, arg NewestFactsParams) ([]NewestFactsRow, error) {
+	rows, err := q.db.Query(ctx, newestFacts,
 		arg.TenantID,
 		arg.SiteID,
 		arg.Kind,
@@ -50,9 +56,9 @@ func (q *Queries) NewestDetails(ctx context.Context, arg NewestDetailsParams) ([
 		return nil, err
 	}
 	defer rows.Close()
-	items := []NewestDetailsRow{}
+	items := []NewestFactsRow{}
 	for rows.Next() {
-		var i NewestDetailsRow
+		var i NewestFactsRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.Kind,
@@ -60,7 +66,9 @@ func (q *Queries) NewestDetails(ctx context.Context, arg NewestDetailsParams) ([
 			&i.TakenAt,
 			&i.Bytes,
 			&i.Files,
-			&i.Details,
+			&i.Facts,
+			&i.Excluded,
+			&i.Plugins,
 		); err != nil {
 			return nil, err
 		}
