@@ -54,7 +54,7 @@ type TreeOptions struct {
 	Roots           []Root         // each becomes a directory of its Name at the top of the snapshot
 	TakenAt         time.Time      // the instant the snapshot stands for; zero means now
 	Progress        func(Progress) // may be nil; called from one goroutine at a time, often
-	Previous        bool           // take files whose size, mtime, mode and owner are unchanged from the last snapshot without reading them
+	Previous        bool           // take files whose size, mtime, mode and owner are unchanged from the last snapshot without reading them, unless Forget came since
 	CheckpointEvery time.Duration  // how often what is stored so far is made safe from a crash; 0 means 5 min, at most 45 min
 	// Fast takes the leaves of content-addressed folders that did not change
 	// since the previous snapshot as they were, without looking into them; see

@@ -37,6 +37,11 @@ type facts struct {
 	Special      int64     `json:"special,omitempty"`
 	ProblemCount int64     `json:"problem_count,omitempty"`
 	Problems     []Problem `json:"problems,omitempty"`
+	// Addressed says for each content-addressed folder what was left out of it,
+	// and Placed that files from elsewhere were put in: of a snapshot with other
+	// rules, or such files, no folder is taken over.
+	Addressed map[string]string `json:"addressed,omitempty"`
+	Placed    bool              `json:"placed,omitempty"`
 }
 
 // describe gives a manifest in our words. One that was not made here is

@@ -10,6 +10,8 @@ import (
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/blob"
 	"github.com/kopia/kopia/repo/content"
+	"github.com/kopia/kopia/repo/manifest"
+	"github.com/kopia/kopia/snapshot"
 
 	"holdfast/internal/errs"
 )
@@ -22,8 +24,9 @@ const spoilt = "invalid checksum at"
 // Forget makes the repository forget that it has the contents that are
 // damaged, and gives their number. Kopia would else hold every later copy to
 // be stored already and refer to the bad bytes for ever. The next StoreTree
-// without Previous writes again what its source still has, and then every
-// snapshot that shares it, older ones too, can be restored. It takes nobody's
+// reads everything, for no snapshot from before is built on any more, and
+// writes again what its source still has; then every snapshot that shares it,
+// older ones too, can be restored. It takes nobody's
 // word: each content of the packs named by damaged, or of all packs where one
 // is named by its path only, is read again first, and a storage that cannot be
 // read is an error with nothing forgotten. Contents that hold manifests stay:
@@ -49,6 +52,9 @@ func (r *Repository) Forget(ctx context.Context, damaged []Damage) (n int, err e
 	if len(bad) == 0 {
 		return 0, nil
 	}
+	if err := r.distrust(ctx); err != nil {
+		return 0, err
+	}
 	err = repo.DirectWriteSession(ctx, r.rep, repo.WriteSessionOptions{Purpose: "forget"},
 		func(ctx context.Context, w repo.DirectRepositoryWriter) (err error) {
 			defer r.guard(&err)
@@ -66,6 +72,23 @@ func (r *Repository) Forget(ctx context.Context, damaged []Damage) (n int, err e
 		return 0, fmt.Errorf("refresh the repository's index: %w", err)
 	}
 	return len(bad), nil
+}
+
+// distrust notes that contents are about to be forgotten, and which snapshots
+// there are: a later one must take nothing over from these unread.
+func (r *Repository) distrust(ctx context.Context) error {
+	ids, err := snapshot.ListSnapshotManifests(ctx, r.rep, nil, nil)
+	if err != nil {
+		return fmt.Errorf("list the snapshots: %w", err)
+	}
+	err = r.write(ctx, "forget", nil, func(ctx context.Context, w repo.RepositoryWriter) error {
+		_, err := w.ReplaceManifests(ctx, map[string]string{manifest.TypeLabelKey: forgottenLabel}, forgotten{At: w.Time(), Snapshots: ids})
+		return err //nolint:wrapcheck // wrapped below
+	})
+	if err != nil {
+		return fmt.Errorf("note what is about to be forgotten: %w", err)
+	}
+	return nil
 }
 
 // condemned gives the contents that damaged may mean and that are bad.

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/kopia/kopia/fs"
+	"github.com/kopia/kopia/repo"
+	"github.com/kopia/kopia/snapshot"
 
 	"holdfast/internal/errs"
 )
@@ -33,8 +35,14 @@ const readBatch = 256
 type tree struct {
 	vanished atomic.Int64 // entries that went away between their listing and their reading
 
+	dry       bool                     // this is an estimate: nothing is counted
+	contents  contents                 // of content-addressed folders
+	onTaken   func(files, bytes int64) // hears of what was taken over without a look
+	onProblem func(Problem)
+	watch     func(rootName, rel string, changed bool)
+
 	mu      sync.Mutex
-	special map[string]bool // sockets, pipes, devices: a set, for the estimate walks the tree too
+	special map[string]bool // sockets, pipes, devices
 }
 
 // maxSpecial is how many sockets, pipes and devices are counted at most.
@@ -64,6 +72,12 @@ type branch struct {
 	spec Root
 	top  string          // the root's path, symbolic links resolved
 	skip map[string]bool // relative paths left out, exactly
+
+	addressed  string   // the content-addressed folder, "" if there is none
+	placed     *placing // what is put in from elsewhere
+	prior      *prior   // the previous snapshot, nil if there is none
+	fast       bool     // what did not change of the content-addressed folder is taken over from prior
+	repository repo.Repository
 }
 
 // sourceError marks an error as one of reading the site, not of writing the
@@ -90,6 +104,12 @@ func openBranch(t *tree, spec Root) (*branch, error) {
 		return nil, errs.Wrap(errs.NotFound, err, "The directory of root %s cannot be opened.", spec.Name)
 	}
 	b := &branch{tree: t, root: root, spec: spec, top: top, skip: map[string]bool{}}
+	if spec.ContentAddressed != "" {
+		b.addressed = path.Clean(filepath.ToSlash(spec.ContentAddressed))
+		if !filepath.IsLocal(b.addressed) {
+			return nil, errors.Join(errs.Field("roots", "the content-addressed folder of root %s is a relative path in it", spec.Name), root.Close())
+		}
+	}
 	for _, p := range spec.ExcludePaths {
 		b.skip[path.Clean(filepath.ToSlash(p))] = true
 	}
@@ -141,6 +161,7 @@ type node struct {
 	size  int64
 	mode  os.FileMode
 	mtime time.Time
+	ctime int64 // ns since 1970 of the last change of any kind; 0 where the system does not tell
 	owner fs.OwnerInfo
 }
 
@@ -159,7 +180,7 @@ func (n *node) Close()                      {}
 func (b *branch) newNode(rel, name string, fi os.FileInfo) node {
 	n := node{b: b, rel: rel, name: name, size: fi.Size(), mode: fi.Mode(), mtime: fi.ModTime()}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		n.owner = fs.OwnerInfo{UserID: st.Uid, GroupID: st.Gid}
+		n.owner, n.ctime = fs.OwnerInfo{UserID: st.Uid, GroupID: st.Gid}, changedAt(st)
 	}
 	if fi.IsDir() {
 		n.size = 0
@@ -168,13 +189,14 @@ func (b *branch) newNode(rel, name string, fi os.FileInfo) node {
 }
 
 // entry gives the Kopia entry for fi, or nil where there is nothing to store.
-func (b *branch) entry(rel string, fi os.FileInfo) fs.Entry {
-	n := b.newNode(rel, toStored(path.Base(rel)), fi)
+func (d *dirNode) entry(rel string, fi os.FileInfo) fs.Entry {
+	name := path.Base(rel)
+	n := d.b.newNode(rel, toStored(name), fi)
 	switch {
 	case fi.IsDir():
-		return &dirNode{n}
+		return &dirNode{node: n, up: d, kind: d.b.kindOf(d, rel, name), placed: d.placed.dir(name)}
 	case fi.Mode().IsRegular():
-		return &fileNode{n}
+		return &fileNode{node: n, in: d, content: d.isContent(name)}
 	case fi.Mode()&os.ModeSymlink != 0:
 		return &linkNode{n}
 	default:
@@ -192,7 +214,16 @@ func (b *branch) open(rel string) (*os.File, error) {
 	return f, nil
 }
 
-type dirNode struct{ node }
+type dirNode struct {
+	node
+	up      *dirNode // nil for a root
+	kind    kind
+	placed  *placing
+	virtual bool // it is not on the disk
+
+	wasOnce sync.Once
+	wasThen *earlier
+}
 
 // Child gives one entry of the directory.
 func (d *dirNode) Child(_ context.Context, name string) (fs.Entry, error) {
@@ -204,7 +235,7 @@ func (d *dirNode) Child(_ context.Context, name string) (fs.Entry, error) {
 	if err != nil {
 		return nil, sourceError{err}
 	}
-	if e := d.b.entry(rel, fi); e != nil && !d.b.leftOut(rel, fi.IsDir()) {
+	if e := d.entry(rel, fi); e != nil && !d.b.leftOut(rel, fi.IsDir()) {
 		return e, nil
 	}
 	return nil, fs.ErrEntryNotFound
@@ -214,18 +245,30 @@ func (d *dirNode) Child(_ context.Context, name string) (fs.Entry, error) {
 func (d *dirNode) SupportsMultipleIterations() bool { return true }
 
 // Iterate lists the directory.
-func (d *dirNode) Iterate(context.Context) (fs.DirectoryIterator, error) {
+func (d *dirNode) Iterate(ctx context.Context) (fs.DirectoryIterator, error) {
+	l := &listing{d: d, roll: d.roll(ctx)}
+	if d.placed != nil {
+		l.onDisk = map[string]os.FileMode{}
+	}
+	if d.virtual {
+		l.rest = d.rest(nil)
+		return l, nil
+	}
 	f, err := d.b.open(d.rel)
 	if err != nil {
 		return nil, err
 	}
-	return &listing{d: d, f: f}, nil
+	l.f = f
+	return l, nil
 }
 
 type listing struct {
-	d     *dirNode
-	f     *os.File
-	batch []os.DirEntry
+	d      *dirNode
+	f      *os.File // nil once all was read
+	batch  []os.DirEntry
+	roll   *roll
+	onDisk map[string]os.FileMode // names that were met, where files are put in from elsewhere
+	rest   []string               // what is put in from elsewhere and not given yet
 }
 
 // Next gives the next entry that is to be stored, nil at the end.
@@ -234,15 +277,20 @@ func (l *listing) Next(ctx context.Context) (fs.Entry, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		if len(l.batch) == 0 {
+		if len(l.batch) == 0 && l.f != nil {
 			batch, err := l.f.ReadDir(readBatch)
-			if errors.Is(err, io.EOF) || (err == nil && len(batch) == 0) {
-				return nil, nil //nolint:nilnil // Kopia's way to say that this was all
-			}
-			if err != nil && len(batch) == 0 {
+			whole := errors.Is(err, io.EOF) || (err == nil && len(batch) == 0)
+			if err != nil && !whole && len(batch) == 0 {
 				return nil, sourceError{err}
 			}
 			l.batch = batch
+			if whole {
+				l.Close()
+				l.rest = l.d.rest(l.onDisk)
+			}
+		}
+		if len(l.batch) == 0 {
+			return l.last(ctx)
 		}
 		de := l.batch[0]
 		l.batch = l.batch[1:]
@@ -252,9 +300,30 @@ func (l *listing) Next(ctx context.Context) (fs.Entry, error) {
 	}
 }
 
+// last gives what comes after all that is on the disk.
+func (l *listing) last(ctx context.Context) (fs.Entry, error) {
+	dir, file, bad := l.nextPlaced()
+	switch {
+	case dir != nil:
+		l.roll.saw(dir.name, dir.mode)
+		return dir, nil
+	case file != nil:
+		l.roll.saw(file.name, file.mode)
+		return file, nil
+	case bad != nil:
+		return bad, nil
+	}
+	l.roll.end(ctx)
+	l.roll = nil
+	return nil, nil //nolint:nilnil // Kopia's way to say that this was all
+}
+
 func (l *listing) look(de os.DirEntry) fs.Entry {
 	b := l.d.b
 	rel := path.Join(l.d.rel, de.Name())
+	if l.onDisk != nil {
+		l.onDisk[de.Name()] = de.Type()
+	}
 	if b.leftOut(rel, de.IsDir()) {
 		return nil
 	}
@@ -266,22 +335,47 @@ func (l *listing) look(de os.DirEntry) fs.Entry {
 	if err != nil {
 		return &errorNode{node{b: b, rel: rel, name: toStored(de.Name()), mode: de.Type()}, sourceError{err}}
 	}
-	e := b.entry(rel, fi)
+	e := l.d.entry(rel, fi)
 	if e == nil {
 		b.tree.sawSpecial(b.spec.Name, rel)
+		return nil
 	}
+	l.roll.saw(de.Name(), fi.Mode())
 	return e
 }
 
 // Close ends the listing.
-func (l *listing) Close() { _ = l.f.Close() }
+func (l *listing) Close() {
+	if l.f != nil {
+		_ = l.f.Close()
+		l.f = nil
+	}
+}
 
-type fileNode struct{ node }
+type fileNode struct {
+	node
+	in      *dirNode
+	content bool   // its name is to be the SHA-1 of its content
+	from    string // where it truly is, if that is elsewhere
 
-// Open opens the file's contents.
-func (f *fileNode) Open(context.Context) (fs.Reader, error) {
-	h, err := f.b.open(f.rel)
+	changed, gone bool
+}
+
+// Open opens the file's contents, which says that it is new or other than
+// before, or to be read in any case.
+func (f *fileNode) Open(ctx context.Context) (fs.Reader, error) {
+	if f.b.tree.watch != nil {
+		f.changed = f.isOther(ctx)
+	}
+	var h *os.File
+	var err error
+	if f.from != "" {
+		h, err = f.b.openPlaced(f.from)
+	} else {
+		h, err = f.b.open(f.rel)
+	}
 	if err != nil {
+		f.gone = errors.Is(err, iofs.ErrNotExist)
 		return nil, err
 	}
 	fi, err := h.Stat()
@@ -292,25 +386,23 @@ func (f *fileNode) Open(context.Context) (fs.Reader, error) {
 		_ = h.Close()
 		return nil, sourceError{err}
 	}
-	return &fileReader{h, f}, nil
+	return newFileReader(h, f), nil
 }
 
-type fileReader struct {
-	*os.File
-	of *fileNode
+// isOther tells whether the previous snapshot has the file not or otherwise.
+func (f *fileNode) isOther(ctx context.Context) bool {
+	was, err := f.in.was(ctx).list(ctx)
+	e := was[f.name]
+	return err != nil || e == nil || e.Type != snapshot.EntryTypeFile || e.FileSize != f.size || int64(e.ModTime) != f.mtime.UnixNano() ||
+		modeOf(e) != f.mode&modBits || e.UserID != f.owner.UserID || e.GroupID != f.owner.GroupID
 }
 
-// Read reads on; its errors are the site's, not the repository's.
-func (r *fileReader) Read(p []byte) (int, error) {
-	n, err := r.File.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = sourceError{err}
+// Close is Kopia's sign that it is done with the file.
+func (f *fileNode) Close() {
+	if f.b.tree.watch != nil && !f.gone {
+		f.b.tree.watch(f.b.spec.Name, f.rel, f.changed)
 	}
-	return n, err //nolint:wrapcheck // io.EOF must stay itself
 }
-
-// Entry gives the entry that was opened.
-func (r *fileReader) Entry() (fs.Entry, error) { return r.of, nil }
 
 type linkNode struct{ node }
 
@@ -348,7 +440,7 @@ func newTop(branches []*branch) (*top, error) {
 		if err != nil {
 			return nil, fmt.Errorf("look at root %s: %w", b.spec.Name, err)
 		}
-		t.entries = append(t.entries, &dirNode{b.newNode(".", b.spec.Name, fi)})
+		t.entries = append(t.entries, &dirNode{node: b.newNode(".", b.spec.Name, fi), kind: b.kindOf(nil, ".", b.spec.Name), placed: b.placed})
 	}
 	sort.Slice(t.entries, func(i, j int) bool { return t.entries[i].Name() < t.entries[j].Name() })
 	for i := 1; i < len(t.entries); i++ {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kopia/kopia/fs"
 	"github.com/kopia/kopia/repo"
+	"github.com/kopia/kopia/repo/logging"
 	"github.com/kopia/kopia/snapshot"
 	"github.com/kopia/kopia/snapshot/policy"
 	"github.com/kopia/kopia/snapshot/upload"
@@ -34,7 +35,8 @@ func (r *Repository) StoreTree(ctx context.Context, o TreeOptions) (Snapshot, er
 	if len(o.Roots) == 0 {
 		return Snapshot{}, errs.Field("roots", "there is nothing to store")
 	}
-	t := &tree{}
+	u := &treeUpload{r: r, o: o, src: src, tree: &tree{watch: o.Watch}, now: clock.System{}}
+	u.tree.onTaken, u.tree.onProblem = u.add, u.problem
 	var branches []*branch
 	defer func() {
 		for _, b := range branches {
@@ -42,35 +44,89 @@ func (r *Repository) StoreTree(ctx context.Context, o TreeOptions) (Snapshot, er
 		}
 	}()
 	for _, spec := range o.Roots {
-		b, err := openBranch(t, spec)
+		b, err := openBranch(u.tree, spec)
 		if err != nil {
 			return Snapshot{}, err
 		}
 		branches = append(branches, b)
 	}
+	if err := placeAll(branches, o.Also); err != nil {
+		return Snapshot{}, err
+	}
+	if u.past, err = r.past(ctx, src, o); err != nil {
+		return Snapshot{}, err
+	}
+	u.build(branches)
 	all, err := newTop(branches)
 	if err != nil {
 		return Snapshot{}, err
 	}
-	prev, err := r.previous(ctx, src)
-	if err != nil {
-		return Snapshot{}, err
+	if u.past.last == nil && len(u.past.manifests) == 0 && o.Progress != nil {
+		stop, err := u.estimate(ctx, branches)
+		if err != nil {
+			return Snapshot{}, err
+		}
+		defer stop()
 	}
-	u := &treeUpload{r: r, o: o, src: src, tree: t, prev: prev, now: clock.System{}}
 	return u.run(ctx, all)
 }
 
-// previous gives what a new snapshot of src can build on: the newest complete
-// snapshot, and the checkpoints of later attempts that were cut off.
-func (r *Repository) previous(ctx context.Context, src snapshot.SourceInfo) ([]*snapshot.Manifest, error) {
-	if err := r.rep.Refresh(ctx); err != nil {
-		return nil, fmt.Errorf("refresh the repository's index: %w", err)
+// placeAll notes the files that are to be put in from elsewhere.
+func placeAll(branches []*branch, also []Placed) error {
+	byName := map[string]*branch{}
+	for _, b := range branches {
+		byName[b.spec.Name] = b
 	}
-	prev, err := snapshot.FindPreviousManifests(ctx, r.rep, src, nil)
+	for _, a := range also {
+		b := byName[a.Root]
+		if b == nil {
+			return errs.Field("also", "there is no root %.80q to put a file into", a.Root)
+		}
+		if err := b.place(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// build tells the branches what they can build on.
+func (u *treeUpload) build(branches []*branch) {
+	u.addressed = map[string]string{}
+	for _, b := range branches {
+		at := ""
+		if last := u.past.last; last != nil {
+			b.prior, at = last, last.at
+		}
+		b.repository = u.r.rep
+		if b.addressed == "" {
+			continue
+		}
+		u.addressed[addressedKey("", b.spec.Name, b.addressed)] = b.rules()
+		rules, known := "", false
+		if b.prior != nil && !b.prior.placed {
+			rules, known = b.prior.addressed[addressedKey(at, b.spec.Name, b.addressed)], true
+		}
+		b.fast = u.o.Fast && u.o.Previous && u.past.trusted && known && rules == b.rules()
+	}
+}
+
+// estimate counts the tree beside the upload, for a first snapshot whose
+// progress somebody watches. stop ends it.
+func (u *treeUpload) estimate(ctx context.Context, branches []*branch) (stop func(), err error) {
+	dry := &tree{dry: true}
+	copies := make([]*branch, len(branches))
+	for i, b := range branches {
+		c := *b
+		c.tree, c.prior = dry, nil
+		copies[i] = &c
+	}
+	all, err := newTop(copies)
 	if err != nil {
-		return nil, fmt.Errorf("find the previous snapshot: %w", err)
+		return nil, err
 	}
-	return prev, nil
+	e := upload.NewEstimator(all, policy.BuildTree(nil, keepAll()), upload.EstimationParameters{Type: upload.EstimationTypeClassic}, logging.Module("estimate")(ctx))
+	e.StartEstimation(ctx, u.estimated)
+	return func() { e.Cancel(); e.Wait() }, nil
 }
 
 // treeUpload is one StoreTree at work. It is Kopia's upload.Progress, from
@@ -81,8 +137,10 @@ type treeUpload struct {
 	o    TreeOptions
 	src  snapshot.SourceInfo
 	tree *tree
-	prev []*snapshot.Manifest
+	past *past
 	now  clock.Clock
+
+	addressed map[string]string // the content-addressed folders, and what is left out of them
 
 	uploader *upload.Uploader
 	uploaded atomic.Int64
@@ -119,6 +177,9 @@ func (u *treeUpload) run(ctx context.Context, all fs.Directory) (Snapshot, error
 		return Snapshot{}, err
 	}
 	s.Problems, s.StoredBytes = u.problems, u.uploaded.Load()
+	if len(u.addressed) > 0 {
+		s.Content = u.tree.contents.result()
+	}
 	return s, nil
 }
 
@@ -136,12 +197,15 @@ func (u *treeUpload) upload(ctx context.Context, w repo.RepositoryWriter, all fs
 	stop := context.AfterFunc(ctx, up.Cancel)
 	defer stop()
 
-	prev := u.prev
-	if len(prev) > 0 && prev[0].RootEntry != nil && prev[0].RootEntry.DirSummary != nil {
-		u.estimated(prev[0].RootEntry.DirSummary.TotalFileCount, prev[0].RootEntry.DirSummary.TotalFileSize)
+	prev := u.past.manifests
+	if last := u.past.last; last != nil && last.totals != nil {
+		u.estimated(last.totals.TotalFileCount, last.totals.TotalFileSize)
 	}
-	if !u.o.Previous {
+	if !u.o.Previous || !u.past.trusted {
 		prev = nil
+	}
+	if len(prev) > 0 && !u.o.Fast && len(u.addressed) > 0 {
+		up.ForceHashPercentage = rereadPercent
 	}
 	m, err := up.Upload(ctx, all, policy.BuildTree(nil, keepAll()), u.src, prev...)
 	switch broken := u.storageFailure(); {
@@ -164,6 +228,7 @@ func (u *treeUpload) save(ctx context.Context, w repo.RepositoryWriter, m *snaps
 	f := facts{
 		Kind: Data, TakenAt: u.o.TakenAt.UTC(), StoredBytes: u.uploaded.Load(),
 		Vanished: u.tree.vanished.Load(), Special: u.tree.specials(),
+		Addressed: u.addressed, Placed: len(u.o.Also) > 0,
 	}
 	if e := m.RootEntry.DirSummary; e != nil {
 		f.Files, f.Bytes = e.TotalFileCount+e.TotalSymlinkCount, e.TotalFileSize
@@ -198,18 +263,11 @@ func (u *treeUpload) storageFailure() error {
 	return u.broken
 }
 
-// Enabled turns on Kopia's estimate of the tree, which walks it once more:
-// only for a first snapshot whose progress somebody watches.
-func (u *treeUpload) Enabled() bool { return u.o.Progress != nil && len(u.prev) == 0 }
+// Enabled is false: Kopia would estimate the tree by the very entries that are
+// stored, and these count what is looked at.
+func (u *treeUpload) Enabled() bool { return false }
 
-// EstimationParameters asks for a plain count.
-func (u *treeUpload) EstimationParameters() upload.EstimationParameters {
-	return upload.EstimationParameters{Type: upload.EstimationTypeClassic}
-}
-
-// EstimatedDataSize hears the estimate.
-func (u *treeUpload) EstimatedDataSize(files, bytes int64) { u.estimated(files, bytes) }
-
+// estimated hears how much there will be.
 func (u *treeUpload) estimated(files, bytes int64) {
 	u.mu.Lock()
 	u.at.TotalFiles, u.at.TotalBytes = files, bytes
@@ -230,10 +288,21 @@ func (u *treeUpload) Error(path string, err error, _ bool) {
 	case errors.Is(err, iofs.ErrNotExist):
 		u.tree.vanished.Add(1)
 	default:
-		u.count++
-		if len(u.problems) < maxProblems {
-			u.problems = append(u.problems, Problem{Path: path, Reason: reason(src)})
-		}
+		u.note(Problem{Path: path, Reason: reason(src)})
+	}
+}
+
+// problem notes what of the copy is missing.
+func (u *treeUpload) problem(p Problem) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.note(p)
+}
+
+func (u *treeUpload) note(p Problem) {
+	u.count++
+	if len(u.problems) < maxProblems {
+		u.problems = append(u.problems, p)
 	}
 }
 
