@@ -18,6 +18,7 @@ import (
 	"holdfast/internal/agentproto"
 	"holdfast/internal/clock"
 	"holdfast/internal/errs"
+	"holdfast/internal/throttle"
 )
 
 // Options are what an Agent needs beside its configuration.
@@ -30,6 +31,10 @@ type Options struct {
 	// BackoffMin and BackoffMax bound the pause after a failed request; zero
 	// means 1 s and 30 s.
 	BackoffMin, BackoffMax time.Duration
+	// Gauge reads how busy the host is; nil is the system's.
+	Gauge throttle.Gauge
+	// CgroupDir is where the host keeps its control groups; "" is the system's.
+	CgroupDir string
 }
 
 // Paces that the control plane may leave out.
@@ -52,6 +57,7 @@ type Agent struct {
 	heartbeat time.Duration
 	pollWait  time.Duration
 
+	limits  *limiter
 	mu      sync.Mutex
 	working map[string]*child // by run
 	owed    map[string]agentproto.CompleteRequest
@@ -98,6 +104,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	defer alone.release()
+	a.limits = newLimiter(a.opt, a.instance)
 	// The tokens of a life that was cut short.
 	if err := os.RemoveAll(filepath.Join(a.opt.StateDir, "runs")); err != nil {
 		return fmt.Errorf("clearing the runs of the last life: %w", err)
@@ -174,7 +181,7 @@ func (a *Agent) work(ctx context.Context) error {
 	loops, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	for _, loop := range []func(context.Context) error{a.pollLoop, a.heartbeatLoop, a.reportLoop, a.mendLoop} {
+	for _, loop := range []func(context.Context) error{a.pollLoop, a.heartbeatLoop, a.reportLoop, a.mendLoop, a.limitLoop} {
 		wg.Go(func() {
 			if err := loop(loops); err != nil {
 				cancel(err)

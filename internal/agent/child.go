@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"holdfast/internal/agentproto"
+	"holdfast/internal/throttle"
 )
 
 // stopGrace is how long a child may take to end after it was asked to, and
@@ -54,6 +55,9 @@ type child struct {
 
 	mu       sync.Mutex
 	progress agentproto.Progress
+
+	telling sync.Mutex      // apart: a child that does not listen must not stop the heartbeats
+	orders  throttle.Orders // that it was told last
 }
 
 // childSpec is what a child is made of.
@@ -62,6 +66,13 @@ type childSpec struct {
 	MemoryMiB int
 	Job       job
 	Log       *slog.Logger
+	Limits    *limiter // how a backup holds back for the host; nil is not at all
+}
+
+// lowered tells whether the work holds back for the host. A restore does not:
+// somebody waits for it.
+func (s childSpec) lowered() bool {
+	return s.Limits != nil && s.Job.Lease.Restore == nil && s.Job.Mend == ""
 }
 
 // runDir is the private folder of one run, which holds its token.
@@ -75,7 +86,7 @@ func startChild(spec childSpec) (*child, error) {
 	c := &child{
 		run: l.Run, fence: l.Fence, kind: l.Kind, site: l.Site.ID, log: spec.Log.With("run", l.Run, "site", l.Site.ID, "kind", l.Kind),
 		started: make(chan struct{}), done: make(chan struct{}), dir: runDir(spec.Job.StateDir, l.Run, l.Fence),
-		grace: stopGrace, tokens: map[string]string{},
+		grace: stopGrace, tokens: map[string]string{}, orders: spec.Job.Orders,
 	}
 	if l.Restore != nil {
 		c.restore, c.grace = l.Restore.ID, restoreStopGrace
@@ -106,9 +117,17 @@ func startChild(spec childSpec) (*child, error) {
 
 // live starts the process and stays with it to its end. It keeps one system
 // thread, for the kernel's parent-death signal goes by thread, not by process.
+//
+// The thread gives the process its place in the line too, and so is let go
+// with its goroutine, never unlocked for others to run on.
 func (c *child) live(spec childSpec, job []byte, ready chan<- error) {
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	if spec.lowered() {
+		err := throttle.LowerThread(spec.Limits.restraint.Priority())
+		if spec.Limits.held(err); err != nil {
+			c.log.Warn("the working process has the priority of every other", "error", err)
+		}
+	}
 	cmd := exec.Command(spec.Command[0], spec.Command[1:]...) //nolint:gosec,noctx // our own binary; stop() ends it
 	cmd.Args[0] = "holdfast-agent"                            // the command may be /proc/self/exe
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+strconv.Itoa(spec.MemoryMiB)+"MiB")
@@ -130,6 +149,7 @@ func (c *child) live(spec childSpec, job []byte, ready chan<- error) {
 		return
 	}
 	c.process = cmd.Process
+	defer c.joinGroup(spec, cmd.Process.Pid)() // before it has work, and starts others
 	if _, err := stdin.Write(job); err != nil {
 		c.log.Error("the job could not be handed to the working process", "error", err)
 	}
@@ -149,6 +169,19 @@ func (c *child) live(spec childSpec, job []byte, ready chan<- error) {
 		c.log.Warn("the working process said", "stderr", redact(said, spec.Job.secrets()...))
 	}
 	c.result = *result
+}
+
+// joinGroup puts the process into a control group of its own, where the agent
+// may make one. Leave removes it.
+func (c *child) joinGroup(spec childSpec, pid int) (leave func()) {
+	if !spec.lowered() {
+		return func() {}
+	}
+	leave, err := spec.Limits.groups.Join(c.run+"."+strconv.FormatInt(c.fence, 10), pid, spec.Limits.weights)
+	if err != nil {
+		c.log.Warn("the working process has no control group of its own", "error", err)
+	}
+	return leave
 }
 
 // read takes the child's lines until it has said its result or its last word.
@@ -221,6 +254,21 @@ func (c *child) renew(repository, token string) error {
 		return fmt.Errorf("writing the storage token of run %s: %w", c.run, err)
 	}
 	return nil
+}
+
+// obey tells the child its orders, if they are others than it was told last.
+func (c *child) obey(o throttle.Orders) {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	if c.orders == o {
+		return
+	}
+	c.orders = o
+	b, err := json.Marshal(o)
+	if err != nil {
+		return
+	}
+	_, _ = c.stdin.Write([]byte(ordersLine + string(b) + "\n")) // one that is gone shows elsewhere
 }
 
 // stop asks the child to end and kills it, with all it started, if it does

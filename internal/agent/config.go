@@ -46,6 +46,7 @@ type Config struct {
 	// VaultPatience is how many seconds a restore outlasts a vault that is away
 	// before it puts the site back; 0 is 300.
 	VaultPatience int `json:"vault_patience_seconds,omitempty"`
+	Restraint
 }
 
 // LoadConfig reads an agent's configuration. Its errors say what to do.
@@ -84,6 +85,9 @@ func (c Config) Validate() error {
 	}
 	if c.VaultPatience < 0 {
 		return errs.Field("vault_patience_seconds", "must be a number of seconds, or 0 for the default")
+	}
+	if err := c.Restraint.Validate(); err != nil {
+		return err
 	}
 	_, err := CleanRoots(c.AllowRoots)
 	return err

@@ -23,7 +23,7 @@ func (a *Agent) pollLoop(ctx context.Context) error {
 		began := a.opt.Clock.Now()
 		var answer agentproto.PollAnswer
 		err := a.client.post(ctx, a.pollWait+pollSlack, agentproto.PathPoll, agentproto.PollRequest{
-			Instance: a.instance, Epoch: a.epoch, PollSeq: seq, Held: a.held(), WaitSeconds: int(a.pollWait / time.Second),
+			Instance: a.instance, Epoch: a.epoch, PollSeq: seq, Held: a.held(), WaitSeconds: int(a.pollWait / time.Second), Busy: a.limits.busy(),
 		}, &answer)
 		if ctx.Err() != nil {
 			break
@@ -101,8 +101,8 @@ func (a *Agent) take(ctx context.Context, l agentproto.Lease) {
 	}
 	log := a.log.With("run", l.Run, "site", l.Site.ID, "kind", l.Kind)
 	c, err := startChild(childSpec{
-		Command: a.opt.Engine, MemoryMiB: a.opt.Config.Memory(), Log: a.log,
-		Job: job{Lease: l, StateDir: a.opt.StateDir, AllowRoots: a.opt.Config.AllowRoots, PHP: a.opt.Config.PHP, Patience: a.opt.Config.VaultPatience},
+		Command: a.opt.Engine, MemoryMiB: a.opt.Config.Memory(), Log: a.log, Limits: a.limits,
+		Job: job{Lease: l, Orders: a.spared(l.Restore != nil), StateDir: a.opt.StateDir, AllowRoots: a.opt.Config.AllowRoots, PHP: a.opt.Config.PHP, Patience: a.opt.Config.VaultPatience},
 	})
 	if err != nil {
 		log.Error("the working process could not be started", "error", err)
@@ -116,6 +116,7 @@ func (a *Agent) take(ctx context.Context, l agentproto.Lease) {
 	a.mu.Lock()
 	a.working[l.Run] = c
 	a.mu.Unlock()
+	a.share()
 	a.reports.Go(func() { a.attend(context.WithoutCancel(ctx), c) }) // ends with the child, not with the loops
 }
 
@@ -144,6 +145,7 @@ func (a *Agent) attend(ctx context.Context, c *child) {
 		delete(a.working, c.run)
 	}
 	a.mu.Unlock()
+	a.share()
 	a.wakeReports()
 }
 

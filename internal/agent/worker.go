@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"holdfast/internal/clock"
 	"holdfast/internal/engine"
 	"holdfast/internal/errs"
+	"holdfast/internal/throttle"
 	"holdfast/internal/vault"
 )
 
@@ -30,14 +32,21 @@ type job struct {
 	AllowRoots []string          `json:"allow_roots"`
 	PHP        string            `json:"php,omitempty"`
 	Patience   int               `json:"patience,omitempty"` // seconds that a restore outlasts a vault that is away; 0 is the default
+	// Orders are how the work is to hold back for the host, until others come.
+	Orders throttle.Orders `json:"orders"`
 	// Mend names a site whose unfinished restores are to be brought to their
 	// end; then there is no lease.
 	Mend string `json:"mend,omitempty"`
+
+	gate *throttle.Gate // of the working process alone
 }
 
 // stopLine, written after the job, asks the child to end soon. So does the end
 // of its standard input: then the parent is dead.
 const stopLine = "stop\n"
+
+// ordersLine begins a line with new orders, as JSON.
+const ordersLine = "orders "
 
 // line is one line of a child's standard output.
 type line struct {
@@ -81,8 +90,10 @@ func Worker(ctx context.Context, in io.Reader, out io.Writer, clk clock.Clock, l
 	if err := json.Unmarshal(b, &j); err != nil {
 		return errs.New(errs.Invalid, "the job on standard input is not one: this command is for the agent's own use")
 	}
+	j.gate = throttle.NewGate(throttle.SystemTimer{})
+	j.gate.Obey(j.Orders)
 	go func() {
-		if stop, err := r.ReadString('\n'); err != nil || stop != stopLine {
+		if !heedParent(r, j.gate) {
 			log.Warn("the agent is gone; this run ends")
 			cancel()
 			_ = pause(context.WithoutCancel(ctx), lingerAfterStop)
@@ -93,6 +104,27 @@ func Worker(ctx context.Context, in io.Reader, out io.Writer, clk clock.Clock, l
 	w := &lineWriter{enc: json.NewEncoder(out)}
 	result := j.run(ctx, w, clk, log)
 	return w.write(line{Result: &result})
+}
+
+// heedParent takes the orders that the agent sends, until it says stop. It is
+// false when the agent is gone.
+func heedParent(r *bufio.Reader, gate *throttle.Gate) bool {
+	for {
+		b, err := readLine(r)
+		if err != nil {
+			return false
+		}
+		said := string(b)
+		if said == stopLine {
+			return true
+		}
+		body, ok := strings.CutPrefix(said, ordersLine)
+		var o throttle.Orders
+		if !ok || json.Unmarshal([]byte(body), &o) != nil {
+			return false
+		}
+		gate.Obey(o)
+	}
 }
 
 // readLine reads one line of bounded length.
@@ -164,7 +196,7 @@ func (j job) run(ctx context.Context, w *lineWriter, clk clock.Clock, log *slog.
 	if j.Lease.Restore != nil {
 		return j.bring(ctx, clk, log, t.tell)
 	}
-	c, err := Take(ctx, j.work(clk, log, t.tell))
+	c, err := Take(ctx, j.work(clk, log, giveWay(ctx, j.gate, t)))
 	if err != nil {
 		return fail(err)
 	}
@@ -182,7 +214,27 @@ func (j job) work(clk clock.Clock, log *slog.Logger, tell func(agentproto.Progre
 
 // location is a repository behind its vault; retry 0 is the vault's own.
 func (j job) location(r agentproto.Repository, retry time.Duration) engine.Location {
-	return engine.Location{Door: &vault.Door{URL: r.URL, Name: r.Name, TokenFile: j.TokenFiles[r.Name], Pin: r.Pin, RetryFor: retry}}
+	return engine.Location{Door: &vault.Door{URL: r.URL, Name: r.Name, TokenFile: j.TokenFiles[r.Name], Pin: r.Pin, RetryFor: retry, Gate: j.door()}}
+}
+
+// door is the gate of what goes to the storage and comes from it.
+func (j job) door() vault.Gate {
+	if j.gate == nil {
+		return nil
+	}
+	return j.gate
+}
+
+// giveWay gives the progress of a backup that stands still while the host is
+// busy, and says so. A dump that has begun goes on: its transaction would stay
+// open, which costs the database more than the rest of the dump.
+func giveWay(ctx context.Context, gate *throttle.Gate, t *teller) func(agentproto.Progress) {
+	gate.OnPause(t.remark)
+	return func(p agentproto.Progress) {
+		t.tell(p)
+		gate.Exempt(p.Phase == phaseDumping)
+		_ = gate.Hold(ctx) // a run that is stopped ends by its own context
+	}
 }
 
 // teller passes on the newest progress now and then, whatever the rate at
@@ -190,6 +242,8 @@ func (j job) location(r agentproto.Repository, retry time.Duration) engine.Locat
 type teller struct {
 	mu     sync.Mutex
 	newest *agentproto.Progress
+	last   agentproto.Progress
+	why    string // the work pauses; "" while it goes on
 	w      *lineWriter
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -210,13 +264,27 @@ func newTeller(ctx context.Context, w *lineWriter) *teller {
 func (t *teller) tell(p agentproto.Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.newest = &p
+	t.newest, t.last = &p, p
+}
+
+// remark says why the work pauses, and with "" that it goes on.
+func (t *teller) remark(why string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.why = why
+	again := t.last
+	t.newest = &again
 }
 
 func (t *teller) flush() {
 	t.mu.Lock()
 	p := t.newest
 	t.newest = nil
+	if p != nil && t.why != "" {
+		said := *p
+		said.Detail = clip("Paused: the host is busy ("+t.why+").", maxDetailBytes)
+		p = &said
+	}
 	t.mu.Unlock()
 	if p != nil {
 		_ = t.w.write(line{Progress: p}) // a parent that is gone shows on standard input

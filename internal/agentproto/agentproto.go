@@ -88,6 +88,9 @@ type PollRequest struct {
 	PollSeq     int64  `json:"poll_seq"`
 	Held        []Held `json:"held"`
 	WaitSeconds int    `json:"wait_seconds"`
+	// Busy says, in words for a person, why the host takes no backups for now;
+	// restores it takes. Version 4.
+	Busy string `json:"busy,omitempty"`
 }
 
 // PollAnswer gives the new leases, possibly none, and the runs to stop.

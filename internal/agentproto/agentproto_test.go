@@ -34,7 +34,7 @@ func messages() map[string]any {
 			Now: "2026-04-24T00:00:00Z", AllowRoots: []string{"/var/www"},
 		},
 		"hello_answer": &agentproto.HelloAnswer{Epoch: 7, HeartbeatSeconds: 10, PollWaitSeconds: 25},
-		"poll_request": &agentproto.PollRequest{Instance: instance, Epoch: 7, PollSeq: 12, Held: []agentproto.Held{held}, WaitSeconds: 25},
+		"poll_request": &agentproto.PollRequest{Instance: instance, Epoch: 7, PollSeq: 12, Held: []agentproto.Held{held}, WaitSeconds: 25, Busy: "its load is 9.1 per processor, and backups give way above 4.0"},
 		"poll_answer": &agentproto.PollAnswer{
 			Leases: []agentproto.Lease{{
 				Run: run, Fence: 41, Kind: agentproto.KindData, Attempt: 1,

@@ -62,6 +62,7 @@ var house = map[string][]string{
 	"internal/authz":    with(ground, "internal/tenant"),
 	"internal/identity": with(ground, "internal/tenant"),
 	"internal/host":     ground,
+	"internal/throttle": ground, // how a working process holds back for its host
 	"internal/capacity": ground,
 	"internal/tamper":   ground,
 	"internal/advisor":  ground,

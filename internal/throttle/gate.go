@@ -30,12 +30,15 @@ func NewGate(t Timer) *Gate {
 	return g
 }
 
-// OnPause has told called with why the process pauses, and with "" when it
-// goes on. It is called from Obey and Exempt, and must not call the gate.
+// OnPause has told called with why the process pauses, at once if it does by
+// now, and with "" when it goes on. Told must not call the gate.
 func (g *Gate) OnPause(told func(pause string)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.changed = told
+	if why := g.standing(); why != "" {
+		told(why)
+	}
 }
 
 // Obey takes new orders.
