@@ -38,6 +38,8 @@ type Work struct {
 	Location    engine.Location
 	Password    string // of the repository
 	PHP         string
+	// Exclusions are the site's own, beside the policy's; nil for none.
+	Exclusions *agentproto.Exclusions
 	// Reading says how much of a data copy is looked at anew; see
 	// agentproto.ReadingFast.
 	Reading string
@@ -59,13 +61,16 @@ type Store struct {
 type site struct {
 	install     moodle.Install
 	accountRoot string
+	exclusions  *agentproto.Exclusions // the site's own; nil for none
 }
 
 // inspect resolves every path of the work against the allowed roots, before
 // anything of the site is read or run, and again for what config.php names.
 func (w Work) inspect(ctx context.Context) (site, error) {
 	w.Progress(agentproto.Progress{Phase: phaseInspecting})
-	return inspectSite(ctx, w.Roots, w.CodeDir, w.AccountRoot, moodle.Options{PHP: w.PHP})
+	s, err := inspectSite(ctx, w.Roots, w.CodeDir, w.AccountRoot, moodle.Options{PHP: w.PHP})
+	s.exclusions = w.Exclusions
+	return s, err
 }
 
 func inspectSite(ctx context.Context, roots Roots, codeDir, accountRoot string, opt moodle.Options) (site, error) {
@@ -128,7 +133,7 @@ func (s site) plan(roots Roots) (moodle.Plan, error) {
 		}
 		p.Roots[i].Path = real
 	}
-	return p, nil
+	return s.leaveOut(p), nil
 }
 
 // Take takes the copy. A copy with Problems is stored, but incomplete. An
@@ -190,7 +195,7 @@ func (w Work) takeData(ctx context.Context, s site, r *engine.Repository) (agent
 		return c, errs.New(errs.Conflict, "The site's folders were moved while they were copied; the copy is not counted.")
 	}
 	c = copyOf(snap, s.install)
-	c.Excluded = protoExcluded(excluded)
+	c.Excluded = protoExcluded(excluded, c.Bytes)
 	// Read last: code that was replaced under the copy makes it one of after
 	// the change, and what is protected is the copy before it.
 	if err := notePlugins(ctx, &c.Facts, s.install); err != nil {
@@ -236,14 +241,6 @@ func sameRoots(a, b moodle.Plan) bool {
 		}
 	}
 	return true
-}
-
-func protoExcluded(in []moodle.Excluded) []agentproto.Excluded {
-	out := make([]agentproto.Excluded, 0, len(in))
-	for _, e := range in {
-		out = append(out, agentproto.Excluded{Path: e.Path, Files: e.Files, Bytes: e.Bytes})
-	}
-	return out
 }
 
 // copyOf gives what a snapshot and its installation say of the copy.

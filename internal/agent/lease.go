@@ -49,6 +49,8 @@ func checkLease(l agentproto.Lease) error {
 	switch {
 	case !safeID.MatchString(l.Run):
 		bad = "the run's id"
+	case l.Kind == agentproto.KindDiscover:
+		bad = checkDiscover(l)
 	case !safeID.MatchString(l.Site.ID):
 		bad = "the site's id"
 	case !filepath.IsAbs(l.Site.CodeDir), l.Site.AccountRoot != "" && !filepath.IsAbs(l.Site.AccountRoot):

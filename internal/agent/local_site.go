@@ -100,7 +100,7 @@ func (l Local) Inspect(ctx context.Context, codeDir, accountRoot string) (Inspec
 	if err != nil {
 		return out, fmt.Errorf("measuring what a data copy leaves out: %w", err)
 	}
-	out.Excluded = protoExcluded(excluded)
+	out.Excluded = protoExcluded(excluded, -1) // how much a copy would store is not counted here
 	return out, nil
 }
 

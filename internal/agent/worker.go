@@ -176,6 +176,14 @@ func (j job) run(ctx context.Context, w *lineWriter, clk clock.Clock, log *slog.
 	if err := checkLease(j.Lease); err != nil {
 		return fail(err)
 	}
+	if j.Lease.Kind == agentproto.KindDiscover {
+		if err := w.write(line{Started: true}); err != nil {
+			return fail(fmt.Errorf("telling the agent: %w", err))
+		}
+		t := newTeller(ctx, w)
+		defer t.stop()
+		return j.discover(ctx, clk, log, t.tell)
+	}
 	wait := lockWait
 	if j.Lease.Restore != nil {
 		wait = restoreLockWait
@@ -205,7 +213,7 @@ func (j job) run(ctx context.Context, w *lineWriter, clk clock.Clock, log *slog.
 
 func (j job) work(clk clock.Clock, log *slog.Logger, tell func(agentproto.Progress)) Work {
 	return Work{
-		Kind: j.Lease.Kind, Source: j.Lease.Site.ID, CodeDir: j.Lease.Site.CodeDir, AccountRoot: j.Lease.Site.AccountRoot,
+		Kind: j.Lease.Kind, Source: j.Lease.Site.ID, CodeDir: j.Lease.Site.CodeDir, AccountRoot: j.Lease.Site.AccountRoot, Exclusions: j.Lease.Site.Exclusions,
 		Roots:    Roots{Dirs: j.AllowRoots},
 		Location: j.location(j.Lease.Repository, 0),
 		Password: j.Lease.Repository.Password, PHP: j.PHP, Clock: clk, Log: log, Progress: tell,

@@ -306,6 +306,10 @@ type Excluded struct {
 	Path  string `json:"path"` // like "moodledata/cache"
 	Files int64  `json:"files"`
 	Bytes int64  `json:"bytes"`
+	// CourseBackups counts the .mbz files among them, and Unusual says in
+	// sentences what of it a person should look at. Version 4.
+	CourseBackups int64    `json:"course_backups,omitempty"`
+	Unusual       []string `json:"unusual,omitempty"`
 }
 
 // Problem is one thing that could not be copied.

@@ -27,7 +27,8 @@ var remadeByMoodle = map[string]bool{"sessions": true, "cache": true, "temp": tr
 
 // Audit says what is unusual among the things that a plan leaves out: course
 // backups, what looks like people's own files, and what is a large share of
-// the site. stored is how many bytes the copy does hold.
+// the site. stored is how many bytes the copy does hold; below 0 that is not
+// known, and shares are not spoken of.
 func Audit(excluded []Excluded, stored int64) []Unusual {
 	total := stored
 	for _, e := range excluded {
@@ -35,7 +36,11 @@ func Audit(excluded []Excluded, stored int64) []Unusual {
 	}
 	out := []Unusual{}
 	for _, e := range excluded {
-		for _, why := range []string{e.courseBackups(), e.content(), e.share(total)} {
+		share := ""
+		if stored >= 0 {
+			share = e.share(total)
+		}
+		for _, why := range []string{e.courseBackups(), e.content(), share} {
 			if why != "" {
 				out = append(out, Unusual{Path: e.Path, Why: why})
 			}
