@@ -102,13 +102,17 @@ func readPassword(path string, stderr io.Writer) (string, error) {
 func inspectCommand() *cobra.Command {
 	var f localFlags
 	var code, root string
+	var scan []string
 	c := &cobra.Command{
 		Use:     "inspect",
-		Short:   "Say what is known of a Moodle site, and what a data copy leaves out",
-		Example: "  holdfast-agent inspect --code /var/www/moodle --json",
+		Short:   "Say what is known of a Moodle site, or find all that there are",
+		Example: "  holdfast-agent inspect --code /var/www/moodle --json\n  holdfast-agent inspect --scan /var/www --json",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.do(c, func(ctx context.Context, l agent.Local) error {
+				if len(scan) > 0 {
+					return scanHost(ctx, c, l, scan, f.asJSON)
+				}
 				in, err := l.Inspect(ctx, code, root)
 				if err != nil {
 					return err
@@ -122,7 +126,10 @@ func inspectCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&code, "code", "", "code folder of the site: the one that holds config.php")
 	c.Flags().StringVar(&root, "root", "", "account root of the site, if it has one")
-	_ = c.MarkFlagRequired("code")
+	c.Flags().StringArrayVar(&scan, "scan", nil, "folder below which every Moodle is found; may be given several times")
+	c.MarkFlagsOneRequired("code", "scan")
+	c.MarkFlagsMutuallyExclusive("code", "scan")
+	c.MarkFlagsMutuallyExclusive("root", "scan")
 	f.reader(c)
 	f.common(c)
 	return c

@@ -126,6 +126,9 @@ func progressLine(p agentproto.Progress) string {
 	case p.TotalBytes > 0:
 		share = float64(p.DoneBytes) / float64(p.TotalBytes)
 	}
+	if p.Phase == "looking" {
+		return fmt.Sprintf("%-11s  %s folders, %s", p.Phase, count(p.DoneFiles), p.Detail)
+	}
 	if p.DoneFiles > 0 {
 		parts = append(parts, count(p.DoneFiles)+" files")
 	}
