@@ -207,7 +207,7 @@ func (t *timetable) derive(open bool) {
 	if !t.active {
 		return
 	}
-	late := t.rules.LateAt(due)
+	late := t.rules.OverdueAt(t.zone, due, t.newest())
 	t.row.OverdueAt = &late
 	if open {
 		return

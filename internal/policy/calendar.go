@@ -61,7 +61,7 @@ func Calendar(p Policy, kind backup.Kind, zone *time.Location, s State, begun ma
 			switch {
 			case holds:
 				m.Copy, m.ServedAt = c.ID, c.Start()
-				m.State = holding(c, p.LateAt(o.Due))
+				m.State = holding(c, p.LateAt(zone, o.Due))
 				if known && !c.Good && o.Due.After(settled) {
 					m.State = SlotOwed // again
 				}

@@ -38,7 +38,7 @@ func tell(r *rand.Rand, p policy.Policy, kind backup.Kind, tz *time.Location, fr
 		c := policy.Copy{ID: strconv.Itoa(n), TakenAt: now.Add(time.Minute), StartedAt: now, Tiers: served.Tiers, Good: r.IntN(8) > 0}
 		h.copies = append(h.copies, c)
 		for _, e := range served.Tiers {
-			h.want[policy.Ruling{Kind: kind, Tier: e.Tier, Slot: e.Slot}] = standsFor(c, p.LateAt(policy.Due(e.Slot, tz)))
+			h.want[policy.Ruling{Kind: kind, Tier: e.Tier, Slot: e.Slot}] = standsFor(c, p.LateAt(tz, policy.Due(e.Slot, tz)))
 		}
 		for _, m := range served.Missed {
 			h.want[m] = policy.SlotMissed

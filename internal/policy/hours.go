@@ -1,9 +1,7 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -68,7 +66,7 @@ func ParseHours(field, s string) (Hours, error) {
 			return Hours{}, nil // 00:00-24:00 on every day
 		}
 		if h.From != 0 {
-			return Hours{}, errs.Field(field, "the window begins and ends at %s; leave it empty for backups at any hour", clock24(h.From))
+			return Hours{}, errs.Field(field, "the window begins and ends at %s; leave it empty for backups at any hour", h.From.String())
 		}
 	}
 	if h.minutes() < leastHours {
@@ -77,19 +75,16 @@ func ParseHours(field, s string) (Hours, error) {
 	return h, nil
 }
 
-// hourOfDay reads HH:MM; 24:00 ends a day.
+// hourOfDay reads HH:MM, and H:MM too; 24:00 ends a day.
 func hourOfDay(field, s string, end bool) (TimeOfDay, error) {
 	s = strings.TrimSpace(s)
 	if end && s == "24:00" {
 		return 0, nil
 	}
-	hour, minute, ok := strings.Cut(s, ":")
-	h, err := strconv.Atoi(hour)
-	m, err2 := strconv.Atoi(minute)
-	if !ok || err != nil || err2 != nil || len(hour) > 2 || len(minute) != 2 || h < 0 || h > 23 || m < 0 || m > 59 {
-		return 0, errs.Field(field, "%q is no time of day; write it like 22:00", s)
+	if len(s) == len("6:00") {
+		s = "0" + s
 	}
-	return TimeOfDay(h*60 + m), nil
+	return ParseTimeOfDay(field, s)
 }
 
 func parseDays(field, s string) ([]time.Weekday, error) {
@@ -110,18 +105,16 @@ func parseDays(field, s string) ([]time.Weekday, error) {
 	return out, nil
 }
 
-func clock24(t TimeOfDay) string { return fmt.Sprintf("%02d:%02d", t/60, t%60) }
-
 // String writes the form that ParseHours reads; "" for always.
 func (h Hours) String() string {
 	if h.Always() {
 		return ""
 	}
-	to := clock24(h.To)
+	to := h.To.String()
 	if h.To == 0 {
 		to = "24:00"
 	}
-	s := clock24(h.From) + "-" + to
+	s := h.From.String() + "-" + to
 	if len(h.Days) == 0 {
 		return s
 	}
@@ -138,11 +131,11 @@ func (h Hours) Words() string {
 	if h.Always() {
 		return "at any hour"
 	}
-	to := clock24(h.To)
+	to := h.To.String()
 	if h.To == 0 {
 		to = "24:00"
 	}
-	s := "between " + clock24(h.From) + " and " + to
+	s := "between " + h.From.String() + " and " + to
 	if len(h.Days) == 0 {
 		return s
 	}
@@ -171,8 +164,6 @@ func (h Hours) Opening(zone *time.Location, t time.Time) (Opening, bool) {
 	}
 	c := calendar{zone: zone}
 	first := dayOf(t.Add(-widest)) - 1
-	var best Opening
-	found := false
 	for day := first; day <= first+17; day++ { // a week, the widest zone on both sides, and a day that a zone skips
 		if w := time.Weekday(((day+4)%7 + 7) % 7); len(h.Days) > 0 && !slices.Contains(h.Days, w) {
 			continue
@@ -181,15 +172,16 @@ func (h Hours) Opening(zone *time.Location, t time.Time) (Opening, bool) {
 		if h.To <= h.From {
 			end++
 		}
-		o := Opening{c.due(slotOn(day, h.From)), c.due(slotOn(end, h.To))}
-		if !o.From.Before(o.To) || !o.To.After(t) {
+		o := Opening{To: c.due(slotOn(end, h.To))}
+		if !o.To.After(t) {
 			continue
 		}
-		if !found || o.From.Before(best.From) {
-			best, found = o, true
+		// A later wall time is never due earlier: the first day is the first.
+		if o.From = c.due(slotOn(day, h.From)); o.From.Before(o.To) {
+			return o, true
 		}
 	}
-	return best, found
+	return Opening{}, false
 }
 
 // Open tells whether runs may start at t.
@@ -205,4 +197,24 @@ func (h Hours) Next(zone *time.Location, t time.Time) time.Time {
 		return o.From
 	}
 	return t
+}
+
+// StartIn gives when a site starts what is due at the instant at, seen from
+// now, and when the hours that the start lies in end: zero for hours that are
+// always open. The site's own offset counts from the opening, or from the due
+// instant within one, and leaves at least half of the rest of the hours. Where
+// the opening of the due instant is over, it is the one of now, or the next.
+func (p Policy) StartIn(zone *time.Location, site [16]byte, at, now time.Time) (start, closes time.Time) {
+	o, ok := p.Hours.Opening(zone, at)
+	if !ok {
+		return at.Add(Spread(site, p.Window)), time.Time{}
+	}
+	if !o.To.After(now) {
+		o, _ = p.Hours.Opening(zone, now)
+		at = o.From
+	}
+	if at.Before(o.From) {
+		at = o.From
+	}
+	return at.Add(Spread(site, min(p.Window, o.To.Sub(at)/2))), o.To
 }

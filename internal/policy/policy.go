@@ -67,6 +67,10 @@ type Policy struct {
 	KeepReferencedFiles bool
 
 	Rules []Rule
+
+	// Hours are when scheduled runs of the site in question may start: the
+	// site's own, and no part of a policy's file. The zero value is at any hour.
+	Hours Hours
 }
 
 // The window and the grace of a policy that names none.

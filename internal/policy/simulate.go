@@ -73,7 +73,7 @@ func (s *Simulation) Advance(p Policy, zone *time.Location, to time.Time, down [
 			if !ok {
 				break
 			}
-			start := whenUp(due, down)
+			start := p.whenOpen(zone, due, down)
 			if start.After(to) {
 				break
 			}
@@ -114,6 +114,19 @@ func whenUp(t time.Time, down []Outage) time.Time {
 		}
 	}
 	return t
+}
+
+// whenOpen gives the first instant from t on that lies in no outage and in the
+// site's hours.
+func (p Policy) whenOpen(zone *time.Location, t time.Time, down []Outage) time.Time {
+	for {
+		up := whenUp(t, down)
+		open := p.Hours.Next(zone, up)
+		if open.Equal(up) {
+			return up
+		}
+		t = open
+	}
 }
 
 func (s *Simulation) run(p Policy, kind backup.Kind, zone *time.Location, start time.Time) {

@@ -20,8 +20,20 @@ type Standing struct {
 }
 
 // LateAt gives the instant from which a slot with this due instant is late: a
-// run may start anywhere in the window, and then has the grace.
-func (p Policy) LateAt(due time.Time) time.Time { return due.Add(p.Window + p.Grace) }
+// run may start anywhere in the window, and then has the grace. Where the site
+// has hours of its own, both count from when these are open: what the hours
+// put off is not late.
+func (p Policy) LateAt(zone *time.Location, due time.Time) time.Time {
+	return p.Hours.Next(zone, due).Add(p.Window + p.Grace)
+}
+
+// OverdueAt is LateAt of what NextDue gives. A first copy waits for no hours.
+func (p Policy) OverdueAt(zone *time.Location, due, newestGood time.Time) time.Time {
+	if newestGood.IsZero() {
+		p.Hours = Hours{}
+	}
+	return p.LateAt(zone, due)
+}
 
 // Stand gives the standing of a site's kind at now. A site without a good copy
 // is owed one since it was registered, whatever its slots. NewestGood is when
@@ -32,7 +44,7 @@ func Stand(p Policy, kind backup.Kind, zone *time.Location, s State, registered,
 		out.Age = max(0, now.Sub(newestGood))
 	}
 	if due, ok := NextDue(p, kind, zone, s, registered, newestGood); ok && !due.After(now) {
-		out.DueSince, out.LateAt = due, p.LateAt(due)
+		out.DueSince, out.LateAt = due, p.OverdueAt(zone, due, newestGood)
 		out.Late = !now.Before(out.LateAt)
 	}
 	return out

@@ -136,7 +136,7 @@ func (w *writer) schedule(p policy.Policy, kind backup.Kind, zone *time.Location
 	w.h.must(w.conn.QueryRow(w.h.t.Context(), `SELECT max(taken_at) FROM copy WHERE site_id = $1 AND kind = $2`, w.of.UUID(), string(kind)).Scan(&newest))
 	due, _ := policy.NextDue(p, kind, zone, state, from, newest)
 	w.exec(`UPDATE schedule SET state = $3, begun = $4, registered_at = $5, newest_good_at = $6, due_at = $7::timestamptz, start_at = $7::timestamptz + interval '17 minutes', overdue_at = $8, retain_at = $9
-		WHERE site_id = $1 AND kind = $2`, w.of.UUID(), string(kind), string(body), string(since), from, newest, due, p.LateAt(due), now.Add(time.Hour))
+		WHERE site_id = $1 AND kind = $2`, w.of.UUID(), string(kind), string(body), string(since), from, newest, due, p.LateAt(zone, due), now.Add(time.Hour))
 	for _, m := range missed {
 		w.exec(`INSERT INTO missed_slot (tenant_id, site_id, kind, tier, slot, missed_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
 			w.view.UUID(), w.of.UUID(), string(kind), string(m.Tier), m.Slot.String(), now)
