@@ -178,8 +178,13 @@ func (w Work) takeData(ctx context.Context, s site, r *engine.Repository) (agent
 	if err != nil {
 		return c, fmt.Errorf("measuring what the policy leaves out: %w", err)
 	}
+	before, err := w.newestData(ctx, r)
+	if err != nil {
+		return c, err
+	}
+	seen := &watching{}
 	snap, err := r.StoreTree(ctx, engine.TreeOptions{
-		Source: w.Source, Roots: engineRoots(plan, s.install.FileDir), Fast: w.Reading == agentproto.ReadingFast, TakenAt: w.Clock.Now(), Previous: w.Reading != agentproto.ReadingAll,
+		Source: w.Source, Roots: engineRoots(plan, s.install.FileDir), Fast: w.Reading == agentproto.ReadingFast, TakenAt: w.Clock.Now(), Previous: w.Reading != agentproto.ReadingAll, Watch: seen.saw,
 		Progress: func(p engine.Progress) {
 			w.Progress(agentproto.Progress{Phase: phaseStoring, DoneFiles: p.DoneFiles, TotalFiles: p.TotalFiles, DoneBytes: p.DoneBytes, TotalBytes: p.TotalBytes})
 		},
@@ -199,6 +204,9 @@ func (w Work) takeData(ctx context.Context, s site, r *engine.Repository) (agent
 	// Read last: code that was replaced under the copy makes it one of after
 	// the change, and what is protected is the copy before it.
 	if err := notePlugins(ctx, &c.Facts, s.install); err != nil {
+		return c, err
+	}
+	if c.Signals, err = w.signals(ctx, s, snap, seen, before == ""); err != nil {
 		return c, err
 	}
 	c.Facts.Warnings = append(c.Facts.Warnings, plan.Warnings...)

@@ -56,12 +56,20 @@ func (w Work) takeDatabase(ctx context.Context, s site, r *engine.Repository) (a
 // dumpOnce gives the dump's own error beside the engine's, which may not wrap it.
 func (w Work) dumpOnce(ctx context.Context, s site, conn sitedb.Conn, r *engine.Repository) (c agentproto.Copy, dumpErr, err error) {
 	var report sitedb.DumpReport
+	g, gatherErr := w.gather(s)
+	if gatherErr == nil {
+		defer g.close()
+	}
 	snap, err := r.StoreStream(ctx,
 		engine.StreamOptions{Source: w.Source, FileName: DumpName(conn.Flavour), TakenAt: w.Clock.Now()},
 		func(ctx context.Context, out io.Writer) error {
-			report, dumpErr = sitedb.Dump(ctx, conn, out, sitedb.DumpOptions{Now: w.Clock.Now, Progress: func(p sitedb.DumpProgress) {
+			o := sitedb.DumpOptions{Now: w.Clock.Now, Progress: func(p sitedb.DumpProgress) {
 				w.Progress(agentproto.Progress{Phase: phaseDumping, DoneBytes: p.Bytes, DoneTables: p.Tables, AllTables: p.Total})
-			}})
+			}}
+			if g != nil {
+				o.Files, o.External = g.row, g.outside
+			}
+			report, dumpErr = sitedb.Dump(ctx, conn, out, o)
 			return dumpErr
 		})
 	if dumpErr != nil {
@@ -82,5 +90,8 @@ func (w Work) dumpOnce(ctx context.Context, s site, conn sitedb.Conn, r *engine.
 	if report.OtherTables > 0 {
 		c.Facts.Warnings = append(c.Facts.Warnings, fmt.Sprintf("%d tables of another prefix share this database; they are not part of the copy.", report.OtherTables))
 	}
-	return c, nil, nil
+	if err := w.refer(ctx, s, r, &c, g, report.Named, gatherErr); err != nil {
+		return c, nil, err
+	}
+	return c, nil, w.noteLife(ctx, &c.Facts, conn, s.install, report.Named)
 }

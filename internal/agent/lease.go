@@ -3,6 +3,7 @@ package agent
 import (
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"holdfast/internal/agentproto"
 	"holdfast/internal/errs"
@@ -14,9 +15,12 @@ func repositoriesOf(l agentproto.Lease) []agentproto.Repository {
 	if l.Repository.Name != "" {
 		all = append(all, l.Repository)
 	}
+	if l.Files != nil && l.Files.Name != "" {
+		all = append(all, *l.Files)
+	}
 	if l.Restore != nil {
-		for _, from := range []*agentproto.RestoreFrom{l.Restore.Database, l.Restore.Data} {
-			if from != nil {
+		for _, from := range []*agentproto.RestoreFrom{l.Restore.Database, l.Restore.Data, l.Restore.Named} {
+			if from != nil && !slices.ContainsFunc(all, func(r agentproto.Repository) bool { return r.Name == from.Repository.Name }) {
 				all = append(all, from.Repository)
 			}
 		}
@@ -27,11 +31,16 @@ func repositoriesOf(l agentproto.Lease) []agentproto.Repository {
 // withoutTokens is a lease whose storage tokens are elsewhere.
 func withoutTokens(l agentproto.Lease) agentproto.Lease {
 	l.Repository.Token = ""
+	if l.Files != nil {
+		bare := *l.Files
+		bare.Token = ""
+		l.Files = &bare
+	}
 	if l.Restore == nil {
 		return l
 	}
 	r := *l.Restore
-	for _, from := range []**agentproto.RestoreFrom{&r.Database, &r.Data} {
+	for _, from := range []**agentproto.RestoreFrom{&r.Database, &r.Data, &r.Named} {
 		if *from != nil {
 			bare := **from
 			bare.Repository.Token = ""
@@ -72,7 +81,7 @@ func checkWork(l agentproto.Lease) string {
 	r := l.Restore
 	switch l.Kind {
 	case agentproto.KindDatabase, agentproto.KindData:
-		if r != nil || !whole(l.Repository) {
+		if r != nil || !whole(l.Repository) || l.Files != nil && !whole(*l.Files) {
 			return "the repository"
 		}
 		return ""
@@ -83,7 +92,7 @@ func checkWork(l agentproto.Lease) string {
 	if r == nil || !restoreID.MatchString(r.ID) {
 		return "the restore's id"
 	}
-	for _, from := range []*agentproto.RestoreFrom{r.Database, r.Data} {
+	for _, from := range []*agentproto.RestoreFrom{r.Database, r.Data, r.Named} {
 		if from != nil && (from.Snapshot == "" || !whole(from.Repository)) {
 			return "a copy"
 		}

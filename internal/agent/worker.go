@@ -217,6 +217,7 @@ func (j job) work(clk clock.Clock, log *slog.Logger, tell func(agentproto.Progre
 		Roots:    Roots{Dirs: j.AllowRoots},
 		Location: j.location(j.Lease.Repository, 0),
 		Password: j.Lease.Repository.Password, PHP: j.PHP, Clock: clk, Log: log, Progress: tell,
+		Reading: j.Lease.Reading, Files: j.store(j.Lease.Files),
 	}
 }
 

@@ -162,15 +162,16 @@ func (b *builder) fillDatabase(ctx context.Context) error {
 }
 
 // twins adds tables of another prefix to the database, among them one that a
-// LIKE with an unescaped underscore would take for ours.
+// LIKE with an unescaped underscore would take for ours. Two miniatures may
+// share a database.
 func (b *builder) twins(ctx context.Context, s *store) error {
 	if b.Prefix == "" {
 		return nil
 	}
 	for _, name := range []string{"wp_posts", strings.TrimSuffix(b.Prefix, "_") + "x_config"} {
 		for _, q := range []string{
-			fmt.Sprintf("CREATE TABLE %s (id int NOT NULL PRIMARY KEY, name varchar(50))", s.quote(name)),
-			fmt.Sprintf("INSERT INTO %s VALUES (1, 'not ours')", s.quote(name)),
+			fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (id int NOT NULL PRIMARY KEY, name varchar(50))", s.quote(name)),
+			fmt.Sprintf("INSERT INTO %[1]s SELECT 1, 'not ours' FROM (SELECT 1 AS one) AS o WHERE NOT EXISTS (SELECT 1 FROM %[1]s)", s.quote(name)),
 		} {
 			if _, err := s.ExecContext(ctx, q); err != nil {
 				return fmt.Errorf("create %s: %w", name, err)

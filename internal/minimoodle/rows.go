@@ -59,7 +59,9 @@ func (b *builder) rowsOfSite(ctx context.Context, s *store) error {
 	if err := s.insert(ctx, "config_plugins", []string{"plugin", "name", "value"}, plugins); err != nil {
 		return err
 	}
-	contexts := [][]any{{10, 0, "/1", 1}, {40, 1, "/1/2", 2}}
+	// The files' rows stand in contexts from 10 on: the site's own course, a
+	// module of the first course, and the courses.
+	contexts := [][]any{{1, 10, 0, "/1", 1}, {2, 40, 1, "/1/2", 2}, {10, 50, 1, "/1/10", 2}, {11, 70, 5, "/1/2/12/11", 4}}
 	courses := [][]any{{0, 1, "Die Schule", "schule", "site", strings.Repeat("Willkommen 🎓 ", 8), b.now() - 1e6}}
 	results := [][]any{}
 	for i := range b.Courses {
@@ -69,7 +71,7 @@ func (b *builder) rowsOfSite(ctx context.Context, s *store) error {
 			summary = strings.Repeat("Ein langer Text mit 'Anführung' und 🎓. ", 2500) // 110 KB
 		}
 		courses = append(courses, []any{1, 10000 + i, fmt.Sprintf("Kurs %d – Mathematik", id), fmt.Sprintf("K%d", id), "topics", summary, b.now() - int64(i)*1000})
-		contexts = append(contexts, []any{50, id, fmt.Sprintf("/1/2/%d", id+10), 3})
+		contexts = append(contexts, []any{id + 10, 50, id, fmt.Sprintf("/1/2/%d", id+10), 3})
 		results = append(results, []any{id, b.now() - 7200, b.now() - 7100, fmt.Sprint(i % 6), b.now() + 80000})
 	}
 	for _, in := range []struct {
@@ -77,7 +79,7 @@ func (b *builder) rowsOfSite(ctx context.Context, s *store) error {
 		columns string
 		rows    [][]any
 	}{
-		{"context", "contextlevel instanceid path depth", contexts},
+		{"context", "id contextlevel instanceid path depth", contexts},
 		{"course_categories", "name sortorder coursecount depth path timemodified", [][]any{{"Allgemein", 10000, b.Courses, 1, "/1", b.now()}}},
 		{"course", "category sortorder fullname shortname format summary timecreated", courses},
 		{"backup_courses", "courseid laststarttime lastendtime laststatus nextstarttime", results},

@@ -25,6 +25,11 @@ type NamedReport struct {
 	Seen bool  `json:"seen"` // the dump has a files table
 	Rows int64 `json:"rows"` // that name content
 	Odd  int64 `json:"odd"`  // that could not be understood
+	// Bytes are those of Rows; Backups are Rows of component "backup", the
+	// course backups that lie in filedir.
+	Bytes       int64 `json:"bytes"`
+	Backups     int64 `json:"backups"`
+	BackupBytes int64 `json:"backup_bytes"`
 }
 
 // Bounds of what is kept of a site's courses while its dump streams by; where
@@ -144,6 +149,11 @@ func (n *naming) row(v [][]byte) {
 		return // directories, empty files and fresh aliases
 	}
 	n.report.Rows++
+	n.report.Bytes += bytes
+	if string(v[2]) == "backup" {
+		n.report.Backups++
+		n.report.BackupBytes += bytes
+	}
 	f := NamedFile{
 		Hash: hash, Bytes: bytes, Component: clean(v[2], maxCourseBytes), Area: clean(v[3], maxCourseBytes), Name: clean(v[4], maxValueBytes), Alias: v[6] != nil,
 	}
