@@ -122,6 +122,9 @@ func (in *Install) apply(set settings, reasons map[string]string, trouble string
 		in.warn("The address of the site (wwwroot) is not known: config.php takes it from %s.", orElse(why, "the web request"))
 	}
 	in.FileSystemClass = set["alternative_file_system_class"]
+	if why := reasons["alternative_file_system_class"]; why != "" {
+		in.warn("Which code keeps the files (alternative_file_system_class) is not known: config.php takes it from %s. If it is set, files may lie in an object store, which needs its own backup.", why)
+	}
 	in.applyMoved(set, reasons)
 	return nil
 }

@@ -49,24 +49,52 @@ var want = map[string]map[string]string{
 	"29-match":                {"Name": "matched"},
 	"30-foreach":              {"Name": "looped", "User": "loopuser"},
 	"32-putenv-server":        {"Name": "own_db", "WWWRoot": "https://cli.example.org"},
+
+	"33-heredoc":                {"Name": "raw_$name", "Password": "pass word $x 'y'"},
+	"35-legacy-mysql":           {"Type": "mysql"},
+	"36-port-int-socket-path":   {"Port": "3311", "Socket": "/var/run/mysqld/mysqld.sock"},
+	"38-readonly-one-host":      {"Port": "3306"},
+	"39-readonly-hosts":         {"Type": "pgsql", "Port": "5432"},
+	"40-braces":                 {"Name": "braced", "Prefix": "b_"},
+	"42-crlf":                   {"Port": "3312"},
+	"44-define":                 {"Name": "defined_db", "Host": "const-host", "Prefix": "d_"},
+	"46-server-default":         {"Name": "fallback_db", "Host": "fallback-host"},
+	"47-env-array":              {"Name": "env_db", "User": "deep"},
+	"48-options-by-key":         {"Port": "3313", "Socket": "/tmp/x.sock"},
+	"50-alternative-syntax":     {"Name": "alt_prod"},
+	"51-returned-array":         {"Name": "returned", "User": "ruser"},
+	"52-comments":               {"Host": "db.example.org"},
+	"53-words-of-php":           {"Port": "3306"},
+	"54-functions":              {"Name": "moodle_live", "Host": "db.example.org", "Prefix": "three_"},
+	"55-escapes":                {"User": "it's_me", "Password": "AA😀\t$\"\\"},
+	"57-null-coalescing-assign": {"Prefix": "mdl_x_"},
+	"59-foreach-pairs":          {"Name": "pairs", "Host": "pair-host"},
+	"60-included-when-there":    {"Name": "local_db"},
+	"62-static-list":            {"Name": "listed", "Host": "listed-host", "User": "listeduser"},
 }
 
 // tree makes a small Moodle with the given config.php, which other users may
 // enter: root runs PHP as another user.
 func tree(t *testing.T, form string) minimoodle.Site {
 	t.Helper()
+	return treeOf(t, form, moodle.LayoutClassic)
+}
+
+func treeOf(t *testing.T, form, layout string) minimoodle.Site {
+	t.Helper()
 	raw, err := os.ReadFile(form)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	s, err := minimoodle.Build(t.Context(), minimoodle.Spec{Dir: dir, CodeFiles: 1, Files: 1})
+	s, err := minimoodle.Build(t.Context(), minimoodle.Spec{Dir: dir, Layout: layout, CodeFiles: 1, Files: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
 		"config.php":       strings.ReplaceAll(string(raw), "@DATA@", s.DataRoot),
 		"config-local.php": "<?php\n$CFG->dbname = 'local_db';\n",
+		"config-array.php": "<?php\nreturn ['db' => ['name' => 'returned', 'user' => 'ruser']];\n",
 		"secret.txt":       "from file\n",
 	} {
 		if err := os.WriteFile(filepath.Join(s.CodeDir, name), []byte(text), 0o644); err != nil {
@@ -102,7 +130,7 @@ func forms(t *testing.T, dir string) []string {
 func TestInspect_PHPAndStaticAgree(t *testing.T) {
 	t.Parallel()
 	list := forms(t, "config")
-	if len(list) < 25 {
+	if len(list) < 60 {
 		t.Errorf("only %d forms", len(list))
 	}
 	for _, form := range list {
@@ -133,6 +161,25 @@ func TestInspect_PHPAndStaticAgree(t *testing.T) {
 	}
 }
 
+// TestInspect_ReadsThePublicLayoutAlike: config.php is at the top there too,
+// and public/config.php, which only leads to it, is never read.
+func TestInspect_ReadsThePublicLayoutAlike(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"01-literal", "34-explicit-dirroot", "43-closing-tag", "45-dirname", "60-included-when-there"} {
+		for how, php := range map[string]string{moodle.ReadByPHP: "", moodle.ReadByStatic: "none"} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				t.Parallel()
+				s := treeOf(t, filepath.Join("testdata", "config", name+".php"), moodle.LayoutPublic)
+				in, err := moodle.Inspect(t.Context(), filepath.Join(s.CodeDir, "public"), moodle.Options{PHP: php, Env: formEnv, Timeout: time.Minute})
+				if err != nil || in.ReadBy != how || in.Layout != moodle.LayoutPublic || in.DataRoot != s.DataRoot {
+					t.Fatalf("%+v, %v", in, err)
+				}
+				checkForm(t, name, in)
+			})
+		}
+	}
+}
+
 func checkForm(t *testing.T, name string, in moodle.Install) {
 	t.Helper()
 	got := map[string]string{
@@ -150,8 +197,8 @@ func checkForm(t *testing.T, name string, in moodle.Install) {
 		t.Errorf("got  %v\nwant %v", got, expected)
 	}
 	switch name {
-	case "24-forced-settings":
-		if in.FileSystemClass != `\tool_objectfs\s3_file_system` {
+	case "24-forced-settings", "58-file-system-and-plugins":
+		if strings.TrimPrefix(in.FileSystemClass, `\`) != `tool_objectfs\s3_file_system` {
 			t.Errorf("file system class %q", in.FileSystemClass)
 		}
 	case "25-moved-dirs":

@@ -248,6 +248,8 @@ func (r *reader) unset(vars []ast.Vertex) {
 			} else {
 				r.halt("an unset of a setting by a computed name")
 			}
+		case *ast.ExprArrayDimFetch:
+			r.unsetElement(t)
 		default:
 			r.havoc(v, "an unset")
 		}
@@ -267,14 +269,34 @@ type assigned struct {
 	why string
 }
 
-func (a *assigned) mark(target ast.Vertex)                         { a.r.assign(target, unknown(a.why)) }
-func (a *assigned) ExprAssign(n *ast.ExprAssign)                   { a.mark(n.Var) }
-func (a *assigned) ExprAssignReference(n *ast.ExprAssignReference) { a.mark(n.Var) }
-func (a *assigned) ExprAssignConcat(n *ast.ExprAssignConcat)       { a.mark(n.Var) }
-func (a *assigned) ExprAssignCoalesce(n *ast.ExprAssignCoalesce)   { a.mark(n.Var) }
-func (a *assigned) ExprAssignPlus(n *ast.ExprAssignPlus)           { a.mark(n.Var) }
-func (a *assigned) ExprInclude(*ast.ExprInclude)                   { a.r.halt(a.why) }
-func (a *assigned) ExprIncludeOnce(*ast.ExprIncludeOnce)           { a.r.halt(a.why) }
-func (a *assigned) ExprRequire(*ast.ExprRequire)                   { a.r.halt(a.why) }
-func (a *assigned) ExprRequireOnce(*ast.ExprRequireOnce)           { a.r.halt(a.why) }
-func (a *assigned) ExprEval(*ast.ExprEval)                         { a.r.halt(a.why) }
+func (a *assigned) mark(target ast.Vertex)                           { a.r.assign(target, unknown(a.why)) }
+func (a *assigned) ExprAssign(n *ast.ExprAssign)                     { a.mark(n.Var) }
+func (a *assigned) ExprAssignReference(n *ast.ExprAssignReference)   { a.mark(n.Var) }
+func (a *assigned) ExprAssignConcat(n *ast.ExprAssignConcat)         { a.mark(n.Var) }
+func (a *assigned) ExprAssignCoalesce(n *ast.ExprAssignCoalesce)     { a.mark(n.Var) }
+func (a *assigned) ExprAssignPlus(n *ast.ExprAssignPlus)             { a.mark(n.Var) }
+func (a *assigned) ExprAssignMinus(n *ast.ExprAssignMinus)           { a.mark(n.Var) }
+func (a *assigned) ExprAssignMul(n *ast.ExprAssignMul)               { a.mark(n.Var) }
+func (a *assigned) ExprAssignDiv(n *ast.ExprAssignDiv)               { a.mark(n.Var) }
+func (a *assigned) ExprAssignMod(n *ast.ExprAssignMod)               { a.mark(n.Var) }
+func (a *assigned) ExprAssignPow(n *ast.ExprAssignPow)               { a.mark(n.Var) }
+func (a *assigned) ExprAssignBitwiseAnd(n *ast.ExprAssignBitwiseAnd) { a.mark(n.Var) }
+func (a *assigned) ExprAssignBitwiseOr(n *ast.ExprAssignBitwiseOr)   { a.mark(n.Var) }
+func (a *assigned) ExprAssignBitwiseXor(n *ast.ExprAssignBitwiseXor) { a.mark(n.Var) }
+func (a *assigned) ExprPreInc(n *ast.ExprPreInc)                     { a.mark(n.Var) }
+func (a *assigned) ExprPreDec(n *ast.ExprPreDec)                     { a.mark(n.Var) }
+func (a *assigned) ExprPostInc(n *ast.ExprPostInc)                   { a.mark(n.Var) }
+func (a *assigned) ExprPostDec(n *ast.ExprPostDec)                   { a.mark(n.Var) }
+func (a *assigned) StmtUnset(n *ast.StmtUnset) {
+	for _, v := range n.Vars {
+		if d, ok := v.(*ast.ExprArrayDimFetch); ok {
+			v = d.Var
+		}
+		a.mark(v)
+	}
+}
+func (a *assigned) ExprInclude(*ast.ExprInclude)         { a.r.halt(a.why) }
+func (a *assigned) ExprIncludeOnce(*ast.ExprIncludeOnce) { a.r.halt(a.why) }
+func (a *assigned) ExprRequire(*ast.ExprRequire)         { a.r.halt(a.why) }
+func (a *assigned) ExprRequireOnce(*ast.ExprRequireOnce) { a.r.halt(a.why) }
+func (a *assigned) ExprEval(*ast.ExprEval)               { a.r.halt(a.why) }

@@ -48,7 +48,7 @@ func (r *reader) evalLeaf(n ast.Vertex) value {
 	case *ast.ScalarEncapsed:
 		return r.encapsed(e.Parts)
 	case *ast.ScalarHeredoc:
-		return unknown("a heredoc text")
+		return r.heredoc(e)
 	case *ast.ExprBrackets:
 		return r.eval(e.Expr)
 	case *ast.ExprErrorSuppress:
@@ -94,6 +94,8 @@ func (r *reader) evalActive(n ast.Vertex) value {
 		return unknown("a reference")
 	case *ast.ExprAssignConcat:
 		return r.assign(e.Var, concat(r.fetch(e.Var), r.eval(e.Expr)))
+	case *ast.ExprAssignPlus:
+		return r.assign(e.Var, plus(r.fetch(e.Var), r.eval(e.Expr)))
 	case *ast.ExprAssignCoalesce:
 		if now := r.fetch(e.Var); now.kind != isNull {
 			return now
@@ -128,25 +130,9 @@ func (r *reader) evalActive(n ast.Vertex) value {
 	case *ast.ExprClosure, *ast.ExprArrowFunction:
 		return unknown("a function")
 	case *ast.ExprClassConstFetch:
-		return unknown("a class constant")
+		return r.classConstant(e)
 	}
 	return r.operator(n)
-}
-
-// castCollection is (object) or (array) of an array: the same pairs.
-func (r *reader) castCollection(n ast.Vertex) value {
-	var inner ast.Vertex
-	switch e := n.(type) {
-	case *ast.ExprCastObject:
-		inner = e.Expr
-	case *ast.ExprCastArray:
-		inner = e.Expr
-	}
-	v := r.eval(inner)
-	if v.kind != isArray {
-		return unknown("a cast")
-	}
-	return v
 }
 
 func (r *reader) ternary(e *ast.ExprTernary) value {
@@ -239,11 +225,7 @@ func (r *reader) operator(n ast.Vertex) value {
 	case *ast.ExprBinaryNotIdentical:
 		return r.compare(e.Left, e.Right, func(a, b value) bool { return !identical(a, b) })
 	case *ast.ExprBinaryPlus:
-		l, o := r.eval(e.Left), r.eval(e.Right)
-		if l.kind == isArray && o.kind == isArray {
-			return union(l, o)
-		}
-		return sum(l, o, 1)
+		return plus(r.eval(e.Left), r.eval(e.Right))
 	case *ast.ExprBinaryMinus:
 		return sum(r.eval(e.Left), r.eval(e.Right), -1)
 	case *ast.ExprPrint:

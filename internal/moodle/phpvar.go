@@ -134,17 +134,9 @@ func (r *reader) assign(target ast.Vertex, v value) value {
 	case *ast.ExprArrayDimFetch:
 		r.assignElement(t, v)
 	case *ast.ExprArray:
-		for _, item := range t.Items {
-			if it, ok := item.(*ast.ExprArrayItem); ok && it.Val != nil {
-				r.assign(it.Val, unknown("a list assignment"))
-			}
-		}
+		r.assignList(t.Items, v)
 	case *ast.ExprList:
-		for _, item := range t.Items {
-			if it, ok := item.(*ast.ExprArrayItem); ok && it.Val != nil {
-				r.assign(it.Val, unknown("a list assignment"))
-			}
-		}
+		r.assignList(t.Items, v)
 	}
 	return v
 }

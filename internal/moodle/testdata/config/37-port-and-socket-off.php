@@ -1,9 +1,11 @@
-<?php
+<?php  // Moodle configuration file
+
 unset($CFG);
 global $CFG;
 $CFG = new stdClass();
 
 $CFG->dbtype = 'mariadb';
+$CFG->dblibrary = 'native';
 $CFG->dbhost = 'localhost';
 $CFG->dbname = 'moodle';
 $CFG->dbuser = 'moodleuser';
@@ -11,8 +13,7 @@ $CFG->dbpass = 's3cret';
 $CFG->prefix = 'mdl_';
 $CFG->wwwroot = 'https://moodle.example.org';
 $CFG->dataroot = '@DATA@';
-$CFG->prefix = <<<EOT
-mdl_
-EOT;
+$CFG->dboptions = ['dbport' => null, 'dbsocket' => false];
 
 require_once(__DIR__ . "/lib/setup.php");
+// There is no php closing tag in this file.

@@ -1,0 +1,22 @@
+<?php  // Moodle configuration file
+
+unset($CFG);
+global $CFG;
+$CFG = new stdClass();
+
+$CFG->tempdir = '/var/tmp/moodle';
+$CFG->dboptions = ['dbport' => 9];
+$CFG->dbtype = 'mariadb';
+$CFG->dblibrary = 'native';
+$CFG->dbhost = 'localhost';
+$CFG->dbname = 'moodle';
+$CFG->dbuser = 'moodleuser';
+$CFG->dbpass = 's3cret';
+$CFG->prefix = 'mdl_';
+$CFG->wwwroot = 'https://moodle.example.org';
+$CFG->dataroot = '@DATA@';
+unset($CFG->tempdir);
+unset($CFG->dboptions['dbport']);
+
+require_once(__DIR__ . "/lib/setup.php");
+// There is no php closing tag in this file.

@@ -1,0 +1,20 @@
+<?php  // Moodle configuration file
+
+unset($CFG);
+global $CFG;
+$CFG = new stdClass();
+
+[$host, $user] = ['listed-host', 'listeduser'];
+list($name) = array('listed');
+$CFG->dbtype = 'mariadb';
+$CFG->dblibrary = 'native';
+$CFG->dbhost = $host;
+$CFG->dbname = $name;
+$CFG->dbuser = $user;
+$CFG->dbpass = 's3cret';
+$CFG->prefix = 'mdl_';
+$CFG->wwwroot = 'https://moodle.example.org';
+$CFG->dataroot = '@DATA@';
+
+require_once(__DIR__ . "/lib/setup.php");
+// There is no php closing tag in this file.
