@@ -71,3 +71,24 @@ func (m meddled) DeleteBlob(ctx context.Context, id blob.ID) error {
 	}
 	return m.Storage.DeleteBlob(ctx, id)
 }
+
+// Read gives l with do called before each blob that is read from its storage,
+// which fails if do does.
+func (l Location) Read(do func(id blob.ID) error) Location {
+	h := l.with()
+	h.wrap = after(h.wrap, func(st blob.Storage) blob.Storage { return watched{st, do} })
+	l.hooks = &h
+	return l
+}
+
+type watched struct {
+	blob.Storage
+	do func(id blob.ID) error
+}
+
+func (w watched) GetBlob(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) error {
+	if err := w.do(id); err != nil {
+		return err
+	}
+	return w.Storage.GetBlob(ctx, id, offset, length, out)
+}
