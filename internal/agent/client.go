@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"holdfast/internal/agentproto"
@@ -65,6 +66,7 @@ type client struct {
 	base       string
 	credential string
 	http       *http.Client
+	spoken     atomic.Int32 // the protocol's version; 0 is this build's own
 }
 
 // newClient dials no one yet.
@@ -118,8 +120,8 @@ func (c *client) post(ctx context.Context, timeout time.Duration, path string, i
 	return err
 }
 
-func (c *client) postHeader(ctx context.Context, timeout time.Duration, path string, in, out any) (http.Header, error) {
-	body, err := json.Marshal(in)
+func (c *client) postIn(ctx context.Context, timeout time.Duration, version int, path string, in, out any) (http.Header, error) {
+	body, err := json.Marshal(inVersion(in, version))
 	if err != nil {
 		return nil, fmt.Errorf("encoding the message to %s: %w", path, err)
 	}
@@ -131,7 +133,7 @@ func (c *client) postHeader(ctx context.Context, timeout time.Duration, path str
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "holdfast-agent/"+Build)
-	req.Header.Set(agentproto.VersionHeader, strconv.Itoa(agentproto.Version))
+	req.Header.Set(agentproto.VersionHeader, strconv.Itoa(version))
 	if c.credential != "" {
 		req.Header.Set("Authorization", "Bearer "+c.credential)
 	}
