@@ -83,12 +83,9 @@ func (r *reader) next() (byte, error) {
 	if err != nil {
 		return 0, broken(err, "a block")
 	}
-	size, err := binary.ReadUvarint(r.in)
+	size, err := r.length()
 	if err != nil {
-		return 0, broken(err, "a block's length")
-	}
-	if size > maxBlockBytes {
-		return 0, damaged("a block has %d bytes", size)
+		return 0, err
 	}
 	if uint64(cap(r.body)) < size {
 		r.body = make([]byte, size)
@@ -98,6 +95,21 @@ func (r *reader) next() (byte, error) {
 		return 0, broken(err, "a block's body")
 	}
 	return kind, nil
+}
+
+// length reads the length of a block's body.
+func (r *reader) length() (uint64, error) {
+	var size uint64
+	for shift := 0; shift < 28; shift += 7 {
+		b, err := r.in.ReadByte()
+		if err != nil {
+			return 0, broken(err, "a block's length")
+		}
+		if size |= uint64(b&0x7f) << shift; b < 0x80 && size <= maxBlockBytes {
+			return size, nil
+		}
+	}
+	return 0, damaged("a block is too long")
 }
 
 func (r *reader) rows(give func(Entry) bool) (uint64, error) {

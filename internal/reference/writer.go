@@ -120,7 +120,7 @@ func (w *Writer) meet(e Entry) (first, again bool) {
 	pair, ok := w.pairs[[2]string{e.Area, e.Course}]
 	if !ok {
 		pair = uint32(len(w.pairs)) //nolint:gosec // bounded by maxPairs
-		if len(w.pairs) < maxPairs {
+		if ok = len(w.pairs) < maxPairs; ok {
 			w.pairs[[2]string{strings.Clone(e.Area), strings.Clone(e.Course)}] = pair
 		}
 	}
@@ -139,6 +139,13 @@ func (w *Writer) meet(e Entry) (first, again bool) {
 		w.again[n] = struct{}{}
 	}
 	return false, again && ok
+}
+
+// Has tells whether a row named the content. Beyond some millions it may not
+// know of one.
+func (w *Writer) Has(h Hash) bool {
+	_, ok := w.known[h]
+	return ok
 }
 
 // AddExternal says that an object store holds a content alone.
@@ -160,7 +167,6 @@ func (w *Writer) Close() error {
 	w.flushExternal()
 	end := binary.AppendUvarint(nil, w.rows)
 	w.put(blockEnd, binary.AppendUvarint(end, w.externs))
-	w.known, w.again, w.pairs = nil, nil, nil
 	return w.err
 }
 
