@@ -32,10 +32,9 @@ type Location struct {
 	Backend    *vault.Backend `json:"backend,omitempty"`
 	Repository string         `json:"repository,omitempty"` // "SITE/KIND" within Backend; "" for a directory that is itself the repository
 	Door       *vault.Door    `json:"door,omitempty"`
-	// CacheDir is a private directory for what was fetched from a storage that
-	// is not local: indexes, manifests and directories. "" means no cache; a
-	// local directory never has one. It holds sealed bytes only and may be
-	// deleted at any time. Of every repository there must be its own.
+	// CacheDir is a private directory, absolute, for what was fetched from a
+	// storage that is not local: see caching. "" means no cache, and a local
+	// directory never has one. Each repository needs its own.
 	CacheDir string `json:"cache_dir,omitempty"`
 
 	hooks *hooks // of tests alone

@@ -157,7 +157,7 @@ func TestForget_AStorageThatCannotBeReadCondemnsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, dir, err := connect(t.Context(), moody{st}, testPassword, repo.Options{OnFatalError: func(error) {}})
+	rep, dir, err := connect(t.Context(), moody{st}, testPassword, repo.Options{OnFatalError: func(error) {}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

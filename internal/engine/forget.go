@@ -39,6 +39,9 @@ func (r *Repository) Forget(ctx context.Context, damaged []Damage) (n int, err e
 	if !r.keeper {
 		return 0, errNotKeeper
 	}
+	if r.cached {
+		return 0, errCached
+	}
 	if len(damaged) == 0 {
 		return 0, nil
 	}

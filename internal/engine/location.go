@@ -14,6 +14,7 @@ import (
 
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/blob"
+	"github.com/kopia/kopia/repo/content"
 	"github.com/kopia/kopia/repo/format"
 	"github.com/kopia/kopia/repo/maintenance"
 	"github.com/kopia/kopia/snapshot"
@@ -220,7 +221,7 @@ func keepAll() *policy.Policy {
 // connect writes the config file that Kopia insists on, into a directory of
 // its own, opens the repository and removes the file. The directory stays
 // until Close, for maintenance puts its lock there. It takes st over.
-func connect(ctx context.Context, st blob.Storage, password string, o repo.Options) (repo.Repository, string, error) {
+func connect(ctx context.Context, st blob.Storage, password string, o repo.Options, caching *content.CachingOptions) (repo.Repository, string, error) {
 	register()
 	dir, err := os.MkdirTemp("", "holdfast-engine-"+strconv.Itoa(os.Getpid())+"-")
 	if err != nil {
@@ -228,7 +229,7 @@ func connect(ctx context.Context, st blob.Storage, password string, o repo.Optio
 	}
 	handle := strconv.FormatInt(lastHandle.Add(1), 10)
 	handles.Store(handle, st)
-	rep, err := openWith(ctx, filepath.Join(dir, "config"), handle, password, o)
+	rep, err := openWith(ctx, filepath.Join(dir, "config"), handle, password, o, caching)
 	if err != nil {
 		if left, ok := handles.LoadAndDelete(handle); ok {
 			err = errors.Join(err, left.(blob.Storage).Close(ctx)) //nolint:errcheck,forcetypeassert // only blob.Storage is ever stored
@@ -238,8 +239,9 @@ func connect(ctx context.Context, st blob.Storage, password string, o repo.Optio
 	return rep, dir, nil
 }
 
-func openWith(ctx context.Context, config, handle, password string, o repo.Options) (repo.Repository, error) {
+func openWith(ctx context.Context, config, handle, password string, o repo.Options, caching *content.CachingOptions) (repo.Repository, error) {
 	lc := repo.LocalConfig{
+		Caching:       caching,
 		Storage:       &blob.ConnectionInfo{Type: storageType, Config: &storageConfig{Handle: handle}},
 		ClientOptions: repo.ClientOptions{Hostname: clientHost, Username: clientUser},
 	}

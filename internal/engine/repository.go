@@ -23,6 +23,7 @@ type Repository struct {
 	at       Location
 	dir      string // private; holds Kopia's lock files
 	keeper   bool   // opened by its storage, not through a vault
+	cached   bool   // what is read may come from a cache
 	parallel int    // files or contents in work at once
 	fatal    atomic.Pointer[error]
 }
@@ -44,14 +45,19 @@ func Open(ctx context.Context, l Location, password string) (*Repository, error)
 		return nil, err
 	}
 	r := &Repository{at: l, keeper: l.Backend != nil, parallel: localParallel}
-	if l.Door != nil || l.Backend.Kind != "filesystem" {
+	if !l.isLocal() {
 		r.parallel = remoteParallel
 	}
 	o := repo.Options{OnFatalError: func(err error) { r.fatal.CompareAndSwap(nil, &err) }}
 	if l.hooks != nil {
 		o.TimeNowFunc = l.hooks.now
 	}
-	rep, dir, err := connect(ctx, st, password, o)
+	caching, err := l.caching()
+	if err != nil {
+		return nil, errors.Join(err, st.Close(ctx))
+	}
+	r.cached = caching != nil
+	rep, dir, err := connect(ctx, st, password, o, caching)
 	if errors.Is(err, repo.ErrInvalidPassword) {
 		return nil, errs.Wrap(errs.Forbidden, err, "The repository does not open with this password.")
 	}

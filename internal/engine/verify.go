@@ -33,6 +33,9 @@ func (r *Repository) Verify(ctx context.Context, o VerifyOptions) (VerifyReport,
 	if o.Percent < 0 || o.Percent > 100 {
 		return VerifyReport{}, errs.Field("percent", "the share of files to read is between 0 and 100")
 	}
+	if r.cached {
+		return VerifyReport{}, errCached
+	}
 	v := newVerifier(r, o)
 	mans, err := v.choose(ctx)
 	if err != nil {
@@ -304,6 +307,9 @@ func (r *Repository) packLengths(ctx context.Context) (map[blob.ID]int64, error)
 // belongs to: whether its pack is there and long enough and, with read,
 // whether its bytes are right. What Forget dropped is no longer among them.
 func (r *Repository) Scan(ctx context.Context, read bool) (ScanReport, error) {
+	if r.cached {
+		return ScanReport{}, errCached
+	}
 	if err := r.rep.Refresh(ctx); err != nil {
 		return ScanReport{}, fmt.Errorf("refresh the repository's index: %w", err)
 	}
