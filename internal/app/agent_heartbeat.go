@@ -47,11 +47,11 @@ func (a *App) Heartbeat(ctx context.Context, h AgentHost, r agentproto.Heartbeat
 			}
 			answer.Keep = append(answer.Keep, agentproto.Held{Run: b.Run, Fence: b.Fence})
 			if h.Protocol >= 2 && renewalDue(row, tx.Now) {
-				token, err := a.renew(ctx, tx, run, b.Fence)
+				tokens, err := a.renew(ctx, tx, h, run, b.Fence)
 				if err != nil {
 					return err
 				}
-				answer.Tokens = append(answer.Tokens, agentproto.Token{Run: b.Run, Token: token})
+				answer.Tokens = append(answer.Tokens, tokens...)
 			}
 		}
 		if len(answer.Keep) > 0 {
@@ -70,20 +70,4 @@ func renewalDue(row dbq.BeatRunRow, now time.Time) bool {
 		before = row.PreviousProgressAt
 	}
 	return now.Sub(*row.LeasedAt)/tokenRenewEvery > before.Sub(*row.LeasedAt)/tokenRenewEvery
-}
-
-func (a *App) renew(ctx context.Context, tx *store.Tx, run id.Run, fence int64) (string, error) {
-	r, err := tx.RunByID(ctx, run)
-	if err != nil {
-		return "", err
-	}
-	repo, err := tx.RepositoryOfSite(ctx, dbq.RepositoryOfSiteParams{TenantID: r.TenantID, SiteID: r.SiteID, Kind: r.Kind})
-	if err != nil {
-		return "", err
-	}
-	d, err := tx.DestinationByID(ctx, repo.DestinationID)
-	if err != nil {
-		return "", err
-	}
-	return a.storage.Token(d.ID, repo.Name, run, fence, d.QuotaBytes, tx.Now.Add(tokenLife))
 }

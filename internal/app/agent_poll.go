@@ -290,36 +290,3 @@ func (a *App) leaseRuns(ctx context.Context, tx *store.Tx, h AgentHost, epoch in
 	}
 	return leases, at.settle(ctx, tx, h.ID)
 }
-
-func (a *App) leaseOf(ctx context.Context, tx *store.Tx, h AgentHost, r dbq.Run) (agentproto.Lease, error) {
-	s, err := tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: r.TenantID, ID: r.SiteID})
-	if err != nil {
-		return agentproto.Lease{}, err
-	}
-	repo, err := tx.RepositoryOfSite(ctx, dbq.RepositoryOfSiteParams{TenantID: r.TenantID, SiteID: r.SiteID, Kind: r.Kind})
-	if err != nil {
-		return agentproto.Lease{}, err
-	}
-	d, err := tx.DestinationByID(ctx, repo.DestinationID)
-	if err != nil {
-		return agentproto.Lease{}, err
-	}
-	password, err := a.password(repo)
-	if err != nil {
-		return agentproto.Lease{}, err
-	}
-	life := tokenLife
-	if h.Protocol < 2 {
-		life = tokenLifeV1
-	}
-	token, err := a.storage.Token(d.ID, repo.Name, r.ID, *r.Fence, d.QuotaBytes, tx.Now.Add(life))
-	if err != nil {
-		return agentproto.Lease{}, err
-	}
-	url, pin := a.storage.Address(d.ID, d.VaultUrl)
-	return agentproto.Lease{
-		Run: r.ID.String(), Fence: *r.Fence, Kind: string(r.Kind), Attempt: int(r.Attempt) + 1,
-		Site:       agentproto.Site{ID: s.ID.String(), Name: s.Name, CodeDir: s.CodeDir, AccountRoot: s.AccountRoot},
-		Repository: agentproto.Repository{ID: repo.ID.String(), Password: password, URL: url, Name: repo.Name, Token: token, Pin: pin},
-	}, nil
-}

@@ -163,7 +163,7 @@ func checkReport(r *agentproto.CompleteRequest) error {
 	if len(c.Tables) > 20_000 {
 		return errs.Field("copy.tables", "more than 20,000 tables")
 	}
-	return nil
+	return checkTruth(c)
 }
 
 // copyDetails is the part of a copy's row that is kept as JSON.
@@ -207,6 +207,9 @@ func keepCopy(ctx context.Context, tx *store.Tx, row dbq.Run, r agentproto.Compl
 	}
 	made, err := insertCopy(ctx, tx, row, c, state, p)
 	if err != nil {
+		return err
+	}
+	if err := keepTruth(ctx, tx, row, made, c); err != nil {
 		return err
 	}
 	if err := noteChange(ctx, tx, row, made, c); err != nil {
@@ -253,6 +256,9 @@ func mergeFacts(before siteFacts, now agentproto.Facts, kind backup.Kind) siteFa
 	merged := siteFacts{Facts: now, WarningsBy: map[backup.Kind][]string{}}
 	if merged.ServerVersion == "" {
 		merged.ServerVersion, merged.ClientVersion = before.ServerVersion, before.ClientVersion
+	}
+	if merged.Moodle == nil { // only a database copy sees it
+		merged.Moodle = before.Moodle
 	}
 	maps.Copy(merged.WarningsBy, before.WarningsBy)
 	merged.WarningsBy[kind] = now.Warnings

@@ -135,7 +135,8 @@ func completenessOf(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site
 				return nil, err
 			}
 		}
-		if v.Best, err = p.best(c); err != nil {
+		v.Best = p.best(c)
+		if err := v.Best.readMissing(ctx, tx, of, c.ID); err != nil {
 			return nil, err
 		}
 		v.measures(p, c.ID)

@@ -123,7 +123,7 @@ func (a *App) leaseTask(ctx context.Context, tx *store.Tx, h AgentHost, epoch in
 	} else if err := restoreEvent(ctx, tx, r, "restore."+string(k.Kind)+"_leased", map[string]any{"host": h.Name, "fence": *k.Fence}); err != nil {
 		return l, false, err
 	}
-	l, err = a.taskLease(ctx, tx, r, k, reads)
+	l, err = a.taskLease(ctx, tx, h, r, k, reads)
 	return l, err == nil, err
 }
 
@@ -148,7 +148,7 @@ func restoreCopies(ctx context.Context, tx *store.Tx, r dbq.Restore) (out map[ba
 }
 
 // taskLease is what the agent is told of a task.
-func (a *App) taskLease(ctx context.Context, tx *store.Tx, r dbq.Restore, k dbq.HostTask, reads map[backup.Kind]dbq.Copy) (agentproto.Lease, error) {
+func (a *App) taskLease(ctx context.Context, tx *store.Tx, h AgentHost, r dbq.Restore, k dbq.HostTask, reads map[backup.Kind]dbq.Copy) (agentproto.Lease, error) {
 	s, err := tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: r.TenantID, ID: r.SiteID})
 	if err != nil {
 		return agentproto.Lease{}, err
@@ -172,6 +172,11 @@ func (a *App) taskLease(ctx context.Context, tx *store.Tx, r dbq.Restore, k dbq.
 			return l, err
 		}
 	}
+	if h.Protocol >= truthProtocol {
+		if err := a.withNamed(ctx, tx, k, reads, l.Restore); err != nil {
+			return l, err
+		}
+	}
 	if k.Kind == dbq.HostTaskKindFiles {
 		l.Restore.Files = &agentproto.RestoreFiles{Root: in.Root, Paths: in.Paths, InPlace: in.InPlace}
 		if l.Restore.Files.Paths == nil {
@@ -187,25 +192,61 @@ func (a *App) restoreFrom(ctx context.Context, tx *store.Tx, k dbq.HostTask, c d
 	if err := json.Unmarshal(c.Details, &d); err != nil {
 		return nil, fmt.Errorf("the details of copy %s: %w", c.ID, err)
 	}
-	repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: c.TenantID, ID: c.RepositoryID})
+	from, err := a.reading(ctx, tx, k, c.TenantID, c.RepositoryID)
 	if err != nil {
 		return nil, err
+	}
+	return &agentproto.RestoreFrom{
+		Copy: c.ID.String(), Snapshot: c.Snapshot, TakenAt: c.TakenAt, Files: c.Files, Bytes: c.Bytes, SHA256: c.Sha256, Tables: d.Tables, Facts: d.Facts, Repository: from,
+	}, nil
+}
+
+// reading is a repository as a task's lease names it, with a token that only reads.
+func (a *App) reading(ctx context.Context, tx *store.Tx, k dbq.HostTask, of id.Tenant, repository id.Repository) (agentproto.Repository, error) {
+	repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: of, ID: repository})
+	if err != nil {
+		return agentproto.Repository{}, err
 	}
 	dest, err := tx.DestinationByID(ctx, repo.DestinationID)
 	if err != nil {
-		return nil, err
+		return agentproto.Repository{}, err
 	}
 	password, err := a.password(repo)
 	if err != nil {
-		return nil, err
+		return agentproto.Repository{}, err
 	}
 	token, err := a.storage.ReadToken(dest.ID, repo.Name, k.ID, *k.Fence, tx.Now.Add(tokenLife))
 	if err != nil {
-		return nil, err
+		return agentproto.Repository{}, err
 	}
 	url, pin := a.storage.Address(dest.ID, dest.VaultUrl)
-	return &agentproto.RestoreFrom{
-		Copy: c.ID.String(), Snapshot: c.Snapshot, TakenAt: c.TakenAt, Files: c.Files, Bytes: c.Bytes, SHA256: c.Sha256, Tables: d.Tables, Facts: d.Facts,
-		Repository: agentproto.Repository{ID: repo.ID.String(), Password: password, URL: url, Name: repo.Name, Token: token, Pin: pin},
-	}, nil
+	return agentproto.Repository{ID: repo.ID.String(), Password: password, URL: url, Name: repo.Name, Token: token, Pin: pin}, nil
+}
+
+// withNamed adds to a restore that reads a database copy what is kept of the
+// files that it names: the list, and the files themselves.
+func (a *App) withNamed(ctx context.Context, tx *store.Tx, k dbq.HostTask, reads map[backup.Kind]dbq.Copy, to *agentproto.Restore) error {
+	c, ok := reads[backup.Database]
+	if !ok || to.Database == nil {
+		return nil
+	}
+	list, err := tx.ReferenceListOf(ctx, dbq.ReferenceListOfParams{TenantID: c.TenantID, CopyID: c.ID})
+	if isNoRows(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	to.Database.References = list.Snapshot
+	if list.FilesSnapshot == "" {
+		return nil
+	}
+	from, err := a.reading(ctx, tx, k, c.TenantID, list.FilesRepositoryID)
+	if err != nil {
+		return err
+	}
+	to.Named = &agentproto.RestoreFrom{
+		Copy: c.ID.String(), Snapshot: list.FilesSnapshot, TakenAt: c.TakenAt, Files: list.Files, Bytes: list.FilesBytes, Facts: to.Database.Facts, Repository: from,
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"holdfast/internal/agentproto"
@@ -119,21 +120,28 @@ func (a *App) renewTask(ctx context.Context, tx *store.Tx, r dbq.Restore, k dbq.
 	if err != nil {
 		return nil, err
 	}
-	var out []agentproto.Token
+	var of []id.Repository
 	for _, kind := range backup.Kinds() {
-		c, ok := reads[kind]
-		if !ok {
-			continue
+		if c, ok := reads[kind]; ok {
+			of = append(of, c.RepositoryID)
 		}
-		repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: c.TenantID, ID: c.RepositoryID})
+	}
+	if c, ok := reads[backup.Database]; ok {
+		list, err := tx.ReferenceListOf(ctx, dbq.ReferenceListOfParams{TenantID: c.TenantID, CopyID: c.ID})
+		if err != nil && !isNoRows(err) {
+			return nil, err
+		}
+		if err == nil && list.FilesSnapshot != "" && !slices.Contains(of, list.FilesRepositoryID) {
+			of = append(of, list.FilesRepositoryID)
+		}
+	}
+	var out []agentproto.Token
+	for _, repository := range of {
+		from, err := a.reading(ctx, tx, k, r.TenantID, repository)
 		if err != nil {
 			return nil, err
 		}
-		token, err := a.storage.ReadToken(repo.DestinationID, repo.Name, k.ID, *k.Fence, tx.Now.Add(tokenLife))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, agentproto.Token{Run: k.ID.String(), Token: token, Repository: repo.Name})
+		out = append(out, agentproto.Token{Run: k.ID.String(), Token: from.Token, Repository: from.Name})
 	}
 	return out, nil
 }
@@ -184,20 +192,33 @@ func checkTaskReport(rep *agentproto.CompleteRequest) error {
 
 // loseTask puts a task back in the line: its agent came back without it, or
 // stopped for reasons of its own, with the site as it was. One whose attempts
-// are used up ends.
+// are used up is given out once more: the agent may have come to the end and
+// died before it could say so, and says what its journal holds then. One that
+// is lost even so ends, and nobody knows how its site is.
 func (a *App) loseTask(ctx context.Context, tx *store.Tx, h AgentHost, r dbq.Restore, k dbq.HostTask, rep *agentproto.CompleteRequest) error {
-	if k.Attempt >= k.MaxAttempts {
-		return a.endTask(ctx, tx, r, k, agentproto.CompleteRequest{
-			Fence: *k.Fence, Outcome: agentproto.OutcomeRefused, ErrorCode: "agent-lost",
-			Error: "The agent ended in the middle of every attempt. It puts the site back as it was when it starts; see the host's log for what stopped it.",
-		})
-	}
 	wait, text, code := time.Duration(0), "", ""
+	switch {
+	case k.Attempt > k.MaxAttempts, k.Attempt == k.MaxAttempts && k.Kind == dbq.HostTaskKindSettle:
+		code, said := lostForGood(r, k)
+		return a.endTask(ctx, tx, r, k, agentproto.CompleteRequest{Fence: *k.Fence, Outcome: agentproto.OutcomeRefused, ErrorCode: code, Error: said})
+	case k.Attempt == k.MaxAttempts:
+		text, code = "The agent ended in the middle of its last attempt, before it could say how that went; it is asked once more.", "agent-lost"
+	}
 	var answered *int64
 	if rep != nil {
 		text, code, answered = rep.Error, rep.ErrorCode, k.Fence
 	}
 	return a.requeueTask(ctx, tx, r, k, tx.Now.Add(wait), text, code, answered, map[string]any{"host": h.Name, "fence": *k.Fence, "attempt": k.Attempt})
+}
+
+// lostForGood is what is known of a task that no attempt of its agent ended.
+// Where something of the site may have been exchanged, that is not told as a
+// site that is as it was.
+func lostForGood(r dbq.Restore, k dbq.HostTask) (code, said string) {
+	if k.Kind == dbq.HostTaskKindSettle || len(inputOf(r).Replaces(r.What)) == 0 {
+		return "agent-lost", "The agent ended in the middle of every attempt; see the host's log for what stopped it."
+	}
+	return notRolledBack, "The agent ended in the middle of every attempt, and could not say how the last one went: whether the site is as it was, nobody knows. The agent brings it to its old or its new state when it starts; look at the site and at the host's log."
 }
 
 // requeueTask has a task wait for its next attempt.

@@ -16,8 +16,9 @@ import (
 )
 
 // FollowCopy plans what a fresh copy needs: a look at its content from the
-// destination's side, and a plain sealed file for the monthly database
-// copy, or the first of a month. It is safe to run twice.
+// destination's side, a measure of how it fits the other kind's copies, and a
+// plain sealed file for the monthly database copy, or the first of a month. It
+// is safe to run twice.
 func (a *App) FollowCopy(ctx context.Context, c id.Copy) error {
 	return a.system(ctx, "follow", func(ctx context.Context, tx *store.Tx) error {
 		row, err := tx.CopyByID(ctx, c)
@@ -29,6 +30,9 @@ func (a *App) FollowCopy(ctx context.Context, c id.Copy) error {
 		}
 		repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: row.TenantID, ID: row.RepositoryID})
 		if err != nil {
+			return err
+		}
+		if err := planPairs(ctx, tx, row.TenantID, row.SiteID); err != nil {
 			return err
 		}
 		if row.VerifiedAt == nil {
@@ -87,8 +91,12 @@ type Task struct {
 	Snapshot   string   // of the copy, if the task has one
 	SHA256     string   // of the copy's dump
 	SealedName string   // of the copy's plain sealed file, if it has one
+	Beside     []string // further snapshots of the copy in this repository, which are deleted with it
 	Known      []string // every snapshot of the repository that the catalog means to keep
 	SealKey    []byte   // for a sealed file of this copy
+
+	Second *SecondRepository // for measure_pair; nil: there is nothing to measure
+	Pairs  []PairTask
 }
 
 // ReclaimTasks puts back what an earlier keeper of the destination had begun.
@@ -148,13 +156,23 @@ func (a *App) describeTask(ctx context.Context, row dbq.KeeperTask) (t Task, sto
 			if err != nil {
 				return err
 			}
-			if row.Kind == dbq.TaskKindDeleteCopy {
+			if row.Kind == dbq.TaskKindDeleteCopy || row.Kind == dbq.TaskKindDeleteNamed {
 				if stopped, err = stopDeletion(ctx, tx, row, c); err != nil || stopped {
 					return err
 				}
 			}
 			t.Snapshot, t.SHA256, t.SealedName = c.Snapshot, c.Sha256, c.SealedName
 			if t.SealKey, err = a.SealedFileKey(c.ID); err != nil {
+				return err
+			}
+			if row.Kind == dbq.TaskKindDeleteCopy || row.Kind == dbq.TaskKindDeleteNamed {
+				if err := describeDeletion(ctx, tx, row, &t); err != nil {
+					return err
+				}
+			}
+		}
+		if row.Kind == dbq.TaskKindMeasurePair {
+			if err := a.describePairs(ctx, tx, row, &t); err != nil {
 				return err
 			}
 		}
@@ -191,6 +209,7 @@ type TaskOutcome struct {
 	Damage       string // verification found the copy damaged: what, in a sentence
 	SealedName   string
 	SealedSHA256 string
+	Pairs        []PairResult
 
 	RepositoryBytes int64 // what the repository takes up afterwards; 0 if it was not measured
 	BytesBefore     int64 // the same before maintenance
@@ -257,6 +276,10 @@ func (a *App) taskDone(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome,
 		return maintained(ctx, tx, t, o, of)
 	case dbq.TaskKindDeleteCopy:
 		return copyDeleted(ctx, tx, t, ofCopy)
+	case dbq.TaskKindDeleteNamed:
+		return namedDeleted(ctx, tx, t, ofCopy)
+	case dbq.TaskKindMeasurePair:
+		return pairsMeasured(ctx, tx, t, o)
 	}
 	return nil
 }

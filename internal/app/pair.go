@@ -27,12 +27,12 @@ type pairKey struct{ database, data id.Copy }
 // known of how they fit.
 type pairs struct {
 	copies  []dbq.CopiesToPairRow
-	rows    map[pairKey]dbq.Pair
+	rows    map[pairKey]dbq.PairsOfSiteRow
 	missing map[id.Copy]int64 // contents that were nowhere at the source
 }
 
 func readPairs(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site) (pairs, error) {
-	p := pairs{rows: map[pairKey]dbq.Pair{}, missing: map[id.Copy]int64{}}
+	p := pairs{rows: map[pairKey]dbq.PairsOfSiteRow{}, missing: map[id.Copy]int64{}}
 	var err error
 	if p.copies, err = tx.CopiesToPair(ctx, dbq.CopiesToPairParams{TenantID: of, SiteID: sid}); err != nil {
 		return p, err
@@ -47,7 +47,7 @@ func readPairs(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site) (pa
 	return p, err
 }
 
-func fitOf(c dbq.CopiesToPairRow, row dbq.Pair) catalog.Fit {
+func fitOf(c dbq.CopiesToPairRow, row dbq.PairsOfSiteRow) catalog.Fit {
 	return catalog.Fit{
 		ID: c.ID.String(), At: c.TakenAt, Good: c.State == catalog.Good && !c.Binned,
 		Measured: row.State == dbq.PairStateMeasured, Referenced: row.Referenced, Present: row.WithNamed,
@@ -66,23 +66,35 @@ func (p pairs) fits(of id.Copy) (data []dbq.CopiesToPairRow, fits []catalog.Fit)
 }
 
 // best gives the data copy that fits a database copy best; nil for none.
-func (p pairs) best(of dbq.CopiesToPairRow) (*PairView, error) {
+func (p pairs) best(of dbq.CopiesToPairRow) *PairView {
 	data, fits := p.fits(of.ID)
 	i := catalog.BestPair(of.TakenAt, p.missing[of.ID], fits)
 	if i < 0 {
-		return nil, nil
+		return nil
 	}
 	v := &PairView{Data: data[i].ID, TakenAt: data[i].TakenAt, Skew: data[i].TakenAt.Sub(of.TakenAt)}
 	row := p.rows[pairKey{of.ID, data[i].ID}]
 	if row.State != dbq.PairStateMeasured {
-		return v, nil
+		return v
 	}
 	v.Measured, v.MeasuredAt, v.Referenced, v.Bytes = true, *row.MeasuredAt, row.Referenced, row.ReferencedBytes
 	v.Present, v.PresentBytes, v.WithNamed, v.WithNamedBytes = row.Present, row.PresentBytes, row.WithNamed, row.WithNamedBytes
-	if err := json.Unmarshal(row.Missing, &v.Missing); err != nil {
-		return nil, fmt.Errorf("what the pair of %s and %s lacks: %w", of.ID, v.Data, err)
+	return v
+}
+
+// readMissing fills in what a measured pair lacks.
+func (v *PairView) readMissing(ctx context.Context, tx *store.Tx, of id.Tenant, database id.Copy) error {
+	if v == nil || !v.Measured || v.WithNamed >= v.Referenced {
+		return nil
 	}
-	return v, nil
+	b, err := tx.MissingOfPair(ctx, dbq.MissingOfPairParams{TenantID: of, DatabaseCopyID: database, DataCopyID: v.Data})
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, &v.Missing); err != nil {
+		return fmt.Errorf("what the pair of %s and %s lacks: %w", database, v.Data, err)
+	}
+	return nil
 }
 
 // planPairs asks the keeper to measure the pairs of a site that are worth it,

@@ -220,11 +220,7 @@ func (r retention) discard(ctx context.Context, j Judged, of store.Subject) erro
 	if err != nil || n == 0 {
 		return err
 	}
-	repo, err := r.tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: r.t.row.TenantID, ID: j.Row.RepositoryID})
-	if err != nil {
-		return err
-	}
-	if err := insertTask(ctx, r.tx, repo, j.Row.ID, dbq.TaskKindDeleteCopy); err != nil {
+	if err := planDeletion(ctx, r.tx, r.t.row.TenantID, j.Row.ID, j.Row.RepositoryID); err != nil {
 		return err
 	}
 	return r.tx.Event(ctx, "copy.deleting", of, map[string]any{"in_bin_since": j.Row.BinnedAt})
@@ -252,12 +248,10 @@ func copyDeleted(ctx context.Context, tx *store.Tx, t Task, of store.Subject) er
 	if err != nil {
 		return err
 	}
-	repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: c.TenantID, ID: c.RepositoryID})
-	if err != nil {
+	if err := noteDeletion(ctx, tx, c.TenantID, c.RepositoryID); err != nil {
 		return err
 	}
-	soon := nextMaintenance(lastMaintained(repo), &tx.Now, 0)
-	if _, err := tx.NoteDeletion(ctx, dbq.NoteDeletionParams{TenantID: c.TenantID, ID: c.RepositoryID, DeletedAt: &tx.Now, MaintainAt: &soon}); err != nil {
+	if err := forgetTruth(ctx, tx, c); err != nil {
 		return err
 	}
 	if _, err := tx.ForgetTasksOfCopy(ctx, dbq.ForgetTasksOfCopyParams{TenantID: c.TenantID, CopyID: c.ID}); err != nil {
@@ -266,6 +260,8 @@ func copyDeleted(ctx context.Context, tx *store.Tx, t Task, of store.Subject) er
 	if _, err := tx.ForgetCopyUses(ctx, dbq.ForgetCopyUsesParams{TenantID: c.TenantID, CopyID: c.ID, ExpiresAt: tx.Now}); err != nil {
 		return err
 	}
-	_, err = tx.ForgetCopy(ctx, dbq.ForgetCopyParams{TenantID: c.TenantID, ID: c.ID})
-	return err
+	if _, err = tx.ForgetCopy(ctx, dbq.ForgetCopyParams{TenantID: c.TenantID, ID: c.ID}); err != nil {
+		return err
+	}
+	return planPairs(ctx, tx, c.TenantID, c.SiteID)
 }

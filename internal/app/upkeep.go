@@ -74,11 +74,16 @@ func (a *App) upkeep(ctx context.Context) error {
 			return err
 		}
 		for _, c := range stuck {
-			repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: c.TenantID, ID: c.RepositoryID})
-			if err != nil {
+			if err := planDeletion(ctx, tx, c.TenantID, c.ID, c.RepositoryID); err != nil {
 				return err
 			}
-			if err := insertTask(ctx, tx, repo, c.ID, dbq.TaskKindDeleteCopy); err != nil {
+		}
+		waiting, err := tx.StuckPairs(ctx, tx.Now.Add(-deletionPause))
+		if err != nil {
+			return err
+		}
+		for _, w := range waiting {
+			if err := planPairs(ctx, tx, w.TenantID, w.SiteID); err != nil {
 				return err
 			}
 		}

@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
+	"holdfast/internal/app"
 	"holdfast/internal/engine"
 	"holdfast/internal/errs"
 	"holdfast/internal/vault"
@@ -31,6 +33,10 @@ type Job struct {
 	Known      []string        `json:"known,omitempty"` // snapshots that the catalog counts on
 	SealKey    []byte          `json:"seal_key,omitempty"`
 	SpoolDir   string          `json:"spool_dir"`
+	Beside     []string        `json:"beside,omitempty"` // further snapshots of a copy that is to be deleted
+
+	Second *app.SecondRepository `json:"second,omitempty"` // for measure_pair
+	Pairs  []app.PairTask        `json:"pairs,omitempty"`
 }
 
 // Result is what the child answers, one JSON object on its standard output.
@@ -40,6 +46,8 @@ type Result struct {
 	Damage       string `json:"damage,omitempty"`
 	SealedName   string `json:"sealed_name,omitempty"`
 	SealedSHA256 string `json:"sealed_sha256,omitempty"`
+
+	Pairs []app.PairResult `json:"pairs,omitempty"`
 
 	RepositoryBytes int64                  `json:"repository_bytes,omitempty"` // of all its blobs after the task; 0 if they could not be counted
 	Maintained      *engine.MaintainReport `json:"maintained,omitempty"`
@@ -124,29 +132,42 @@ func (j Job) with(ctx context.Context, b vault.Backend, repo *engine.Repository)
 		return Result{}, nil
 	case "seal_copy":
 		return j.seal(ctx, b, repo)
-	case "delete_copy":
+	case "delete_copy", "delete_named":
 		return Result{}, j.delete(ctx, b, repo)
+	case "measure_pair":
+		return j.measurePairs(ctx, repo)
 	case "maintain":
 		return j.maintain(ctx, repo)
 	}
 	return Result{}, errs.New(errs.Unsupported, "The keeper does not know the task %q.", j.Task)
 }
 
-// delete removes one copy from the storage: its snapshot's manifest, then its
-// sealed file. Either may be gone already, from a try that died. The bytes come
-// back by maintenance.
+// delete removes one copy from the storage: its snapshots' manifests, then its
+// sealed file; or the named files of one, which are a snapshot alone. Any may be
+// gone already, from a try that died. The bytes come back by maintenance.
 func (j Job) delete(ctx context.Context, b vault.Backend, repo *engine.Repository) error {
+	if j.Snapshot == "" && j.Task == "delete_named" {
+		return nil
+	}
 	if j.Snapshot == "" {
 		return errs.New(errs.Invalid, "The copy that is to be deleted has no snapshot.")
 	}
 	if j.SealedName != "" && j.SealedName != engine.SealedName(j.Site, j.Copy) {
 		return errs.New(errs.Invalid, "The sealed file %.200q is not one of the copy that is to be deleted.", j.SealedName)
 	}
+	all := append([]string{j.Snapshot}, j.Beside...)
+	for i, s := range all {
+		if slices.Contains(j.Known, s) && (i > 0 || j.Task == "delete_named") {
+			return errs.New(errs.Conflict, "Snapshot %s stands for another copy that is kept; it is not deleted.", s)
+		}
+	}
 	if err := j.lossless(ctx, repo); err != nil {
 		return err
 	}
-	if err := repo.Delete(ctx, j.Snapshot); err != nil {
-		return err
+	for _, s := range slices.Backward(all) {
+		if err := repo.Delete(ctx, s); err != nil {
+			return err
+		}
 	}
 	if j.SealedName == "" {
 		return nil

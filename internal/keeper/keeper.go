@@ -177,7 +177,7 @@ func (k *Keeper) do(ctx context.Context, d app.Destination, t app.Task) app.Task
 	job := Job{
 		Task: string(t.Row.Kind), Backend: d.Backend, Repository: t.Repository, Kind: string(t.Kind), Password: t.Password,
 		Site: t.Row.SiteID.String(), Copy: t.Row.CopyID.String(), Snapshot: t.Snapshot, SHA256: t.SHA256, SealedName: t.SealedName, Known: t.Known, SealKey: t.SealKey,
-		SpoolDir: k.o.SpoolDir,
+		SpoolDir: k.o.SpoolDir, Beside: t.Beside, Second: t.Second, Pairs: t.Pairs,
 	}
 	in, err := json.Marshal(job)
 	if err != nil {
@@ -188,7 +188,7 @@ func (k *Keeper) do(ctx context.Context, d app.Destination, t app.Task) app.Task
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Kill() }
 	cmd.WaitDelay = 5 * time.Second
-	var out, complaints limited
+	out, complaints := limited{most: maxAnswer}, limited{most: 64 << 10}
 	cmd.Stdout, cmd.Stderr = &out, &complaints
 	// The pipe stays open while we live: its end tells the child to stop.
 	stdin, err := cmd.StdinPipe()
@@ -205,7 +205,7 @@ func (k *Keeper) do(ctx context.Context, d app.Destination, t app.Task) app.Task
 	if jerr := json.Unmarshal(bytes.TrimSpace(out.b), &r); jerr != nil {
 		return app.TaskOutcome{Err: fmt.Errorf("the keeper's child ended without a result: %w: %s", errors.Join(err, werr), complaints.b)}
 	}
-	o := app.TaskOutcome{Damage: r.Damage, SealedName: r.SealedName, SealedSHA256: r.SealedSHA256, RepositoryBytes: r.RepositoryBytes}
+	o := app.TaskOutcome{Damage: r.Damage, SealedName: r.SealedName, SealedSHA256: r.SealedSHA256, RepositoryBytes: r.RepositoryBytes, Pairs: r.Pairs}
 	if m := r.Maintained; m != nil {
 		o.BytesBefore, o.PendingBytes = m.BytesBefore, m.PendingBytes
 	}
@@ -215,11 +215,18 @@ func (k *Keeper) do(ctx context.Context, d app.Destination, t app.Task) app.Task
 	return o
 }
 
-// limited keeps the first 64 KiB of what a child says.
-type limited struct{ b []byte }
+// maxAnswer is the longest answer of a child: what is missing of many pairs,
+// by course and area.
+const maxAnswer = 8 << 20
+
+// limited keeps the first bytes of what a child says.
+type limited struct {
+	b    []byte
+	most int
+}
 
 func (l *limited) Write(p []byte) (int, error) {
-	if room := 64<<10 - len(l.b); room > 0 {
+	if room := l.most - len(l.b); room > 0 {
 		l.b = append(l.b, p[:min(room, len(p))]...)
 	}
 	return len(p), nil

@@ -31,8 +31,14 @@ SELECT c.id, c.kind, c.state, c.taken_at, (c.binned_at IS NOT NULL)::bool AS bin
 FROM copy c LEFT JOIN reference_list r ON r.tenant_id = c.tenant_id AND r.copy_id = c.id
 WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at, c.id;
 
+-- All but what is missing, which may be long.
 -- name: PairsOfSite :many
-SELECT * FROM pair WHERE tenant_id = $1 AND site_id = $2;
+SELECT p.database_copy_id, p.data_copy_id, p.state, p.attempt, p.referenced, p.referenced_bytes, p.present, p.present_bytes, p.with_named, p.with_named_bytes,
+  p.created_at, p.measured_at, p.error
+FROM pair p WHERE p.tenant_id = $1 AND p.site_id = $2;
+
+-- name: MissingOfPair :one
+SELECT missing FROM pair WHERE tenant_id = $1 AND database_copy_id = $2 AND data_copy_id = $3;
 
 -- name: InsertPair :execrows
 INSERT INTO pair (tenant_id, database_copy_id, data_copy_id, site_id, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING;

@@ -265,6 +265,23 @@ func (q *Queries) InsertReferenceList(ctx context.Context, arg InsertReferenceLi
 	return err
 }
 
+const missingOfPair = `-- name: MissingOfPair :one
+SELECT missing FROM pair WHERE tenant_id = $1 AND database_copy_id = $2 AND data_copy_id = $3
+`
+
+type MissingOfPairParams struct {
+	TenantID       id.Tenant
+	DatabaseCopyID id.Copy
+	DataCopyID     id.Copy
+}
+
+func (q *Queries) MissingOfPair(ctx context.Context, arg MissingOfPairParams) (json.RawMessage, error) {
+	row := q.db.QueryRow(ctx, missingOfPair, arg.TenantID, arg.DatabaseCopyID, arg.DataCopyID)
+	var missing json.RawMessage
+	err := row.Scan(&missing)
+	return missing, err
+}
+
 const namedFilesOfPolicy = `-- name: NamedFilesOfPolicy :one
 SELECT count(DISTINCT s.id) AS sites, count(*) AS copies, coalesce(sum(r.files_stored_bytes), 0)::bigint AS stored_bytes, coalesce(sum(r.stored_bytes), 0)::bigint AS list_bytes
 FROM reference_list r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
@@ -329,7 +346,9 @@ func (q *Queries) NoteReading(ctx context.Context, arg NoteReadingParams) (int64
 }
 
 const pairsOfSite = `-- name: PairsOfSite :many
-SELECT tenant_id, database_copy_id, data_copy_id, site_id, state, attempt, referenced, referenced_bytes, present, present_bytes, with_named, with_named_bytes, missing, created_at, measured_at, error FROM pair WHERE tenant_id = $1 AND site_id = $2
+SELECT p.database_copy_id, p.data_copy_id, p.state, p.attempt, p.referenced, p.referenced_bytes, p.present, p.present_bytes, p.with_named, p.with_named_bytes,
+  p.created_at, p.measured_at, p.error
+FROM pair p WHERE p.tenant_id = $1 AND p.site_id = $2
 `
 
 type PairsOfSiteParams struct {
@@ -337,20 +356,35 @@ type PairsOfSiteParams struct {
 	SiteID   id.Site
 }
 
-func (q *Queries) PairsOfSite(ctx context.Context, arg PairsOfSiteParams) ([]Pair, error) {
+type PairsOfSiteRow struct {
+	DatabaseCopyID  id.Copy
+	DataCopyID      id.Copy
+	State           PairState
+	Attempt         int32
+	Referenced      int64
+	ReferencedBytes int64
+	Present         int64
+	PresentBytes    int64
+	WithNamed       int64
+	WithNamedBytes  int64
+	CreatedAt       time.Time
+	MeasuredAt      *time.Time
+	Error           string
+}
+
+// All but what is missing, which may be long.
+func (q *Queries) PairsOfSite(ctx context.Context, arg PairsOfSiteParams) ([]PairsOfSiteRow, error) {
 	rows, err := q.db.Query(ctx, pairsOfSite, arg.TenantID, arg.SiteID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Pair{}
+	items := []PairsOfSiteRow{}
 	for rows.Next() {
-		var i Pair
+		var i PairsOfSiteRow
 		if err := rows.Scan(
-			&i.TenantID,
 			&i.DatabaseCopyID,
 			&i.DataCopyID,
-			&i.SiteID,
 			&i.State,
 			&i.Attempt,
 			&i.Referenced,
@@ -359,7 +393,6 @@ func (q *Queries) PairsOfSite(ctx context.Context, arg PairsOfSiteParams) ([]Pai
 			&i.PresentBytes,
 			&i.WithNamed,
 			&i.WithNamedBytes,
-			&i.Missing,
 			&i.CreatedAt,
 			&i.MeasuredAt,
 			&i.Error,
