@@ -13,7 +13,7 @@ const maxReason = 300
 // be done about that.
 func (g CopyGroup) reasoned() bool {
 	for _, c := range g.Copies {
-		if len(c.Tiers) > 0 || len(c.Why) > 0 || c.Keep != (Keeping{}) || c.Acts.any() {
+		if len(c.Tiers) > 0 || len(c.Why) > 0 || c.Keep != (Keeping{}) || c.Acts.any() || c.Truth != nil {
 			return true
 		}
 	}

@@ -120,9 +120,14 @@ type SiteProps struct {
 	RunsHref    string
 	Events      []EventRow // newest first
 	Facts       []ui.Fact
+	Advice      *Advice      // nil: it was not looked at
+	Looked      *LookedAgain // how what is stored was read again
 	Excluded    []ExcludedRow
 	ExcludedAs  string // "as of the data copy of 21 Nov 16:00"
-	StreamPath  string // SSE of rendered SiteLive; empty for none
+	// ExcludedBefore tells that there is an earlier copy to compare with.
+	ExcludedBefore bool
+	Exclude        *ExcludeForm // what the site leaves out besides; nil for who may not
+	StreamPath     string       // SSE of rendered SiteLive; empty for none
 }
 
 // calm says how it stands when no problem is known: where nothing was measured
@@ -141,6 +146,13 @@ func (p SiteProps) excludedCalm() (word, text string) {
 		}
 	}
 	return "nothing", "Data copies hold every folder."
+}
+
+func (p SiteProps) excludedColumns() []ui.Column {
+	if p.ExcludedBefore {
+		return ui.Columns("Folder", "#Files", "#Size", "#Before")
+	}
+	return ui.Columns("Folder", "#Files", "#Size")
 }
 
 // BackupForm is the form behind "Back up now".
@@ -184,12 +196,15 @@ type CopyRow struct {
 	Why    []string // why it is kept: "newest 7 daily", "the first copy"
 	Keep   Keeping
 	Acts   *CopyActs
+	Truth  *CopyTruth
 }
 
 // ExcludedRow is a folder that no data copy holds.
 type ExcludedRow struct {
 	Path, Why    string
 	Files, Bytes ui.Amount
+	Before       ui.Amount // the size in the copy before
+	Unusual      string    // why somebody should look at it
 }
 
 // ErrorProps are those of Error. Page may be empty: nobody is signed in.

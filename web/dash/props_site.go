@@ -193,6 +193,7 @@ type Brake struct {
 	Title  string // "Nothing of this site is being deleted"
 	Detail string // "A tamper alarm is on since 20 Nov 14:02: …"
 	Act    *Act   // what lifts it, for whoever may
+	Proof  *Evidence
 }
 
 // SitePolicy is the policy that a site follows.

@@ -7,6 +7,7 @@ package portal
 
 import (
 	"holdfast/web/ruler"
+	"holdfast/web/truth"
 	"holdfast/web/ui"
 )
 
@@ -131,6 +132,7 @@ type SiteProps struct {
 	PointsHint  string
 	PointsEmpty string
 	Ruler       *ruler.Props
+	Advice      *truth.Advice // nil: it was not looked at
 
 	LeftOut     []LeftOutRow
 	LeftOutNote string // what an empty list means, or of when it is
@@ -196,6 +198,7 @@ type Point struct {
 	Files string  // "with the files of the same time"
 	Chips []string
 	State ui.State // Good, or Incomplete where its files are far off or missing
+	Whole *truth.Files
 }
 
 // LeftOutRow is a folder that copies leave out.

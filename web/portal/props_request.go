@@ -2,6 +2,7 @@ package portal
 
 import (
 	"holdfast/web/ruler"
+	"holdfast/web/truth"
 	"holdfast/web/ui"
 )
 
@@ -129,6 +130,7 @@ type Offer struct {
 	State    ui.State
 	Fit      string // "with its files of the same time"
 	Lost     string // what is not in it
+	Files    *truth.Files
 }
 
 // Summary is what it comes to, before anything is paid.

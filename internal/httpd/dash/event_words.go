@@ -273,6 +273,7 @@ var verbGroups = []struct{ verb, label string }{
 	{"site.held", "Legal hold put on a site"},
 	{"site.released", "Legal hold lifted"},
 	{"site.policy_assigned", "Policy assigned"},
+	{"site.exclusions_changed", "What a site leaves out changed"},
 	{"policy.created", "Policy made"},
 	{"policy.edited", "Policy changed"},
 	{"moodle.changed", "Moodle changed"},

@@ -32,6 +32,8 @@ type happening struct {
 	Seconds      int64     `json:"seconds"`
 	Final        bool      `json:"final"`
 	Protected    []string  `json:"protected"`
+	Kept         []string  `json:"kept"`
+	LeftOut      []string  `json:"left_out"`
 }
 
 // teller words events as of an instant, in a zone. All pages that tell what
@@ -159,6 +161,8 @@ func (t teller) toldOfSite(verb string, h happening) (text, note string) {
 		return "A legal hold was put on the site: nothing of it is deleted.", h.Reason
 	case "site.released":
 		return "The site's legal hold was lifted.", ""
+	case "site.exclusions_changed":
+		return toldOfExclusions(h), ""
 	case "site.policy_assigned":
 		return "The site follows the policy " + h.Policy + " from here on.", ""
 	case "policy.created":

@@ -22,4 +22,5 @@ func (d *Door) policyPages(r chi.Router) {
 	r.Post("/policies/{name}/edit", d.signed(d.changePolicy))
 	r.Post("/policies/{name}/sites", d.signed(d.assignPolicy))
 	r.Post("/sites/{id:[0-9a-f-]{36}}/policy", d.signed(d.assignPolicy))
+	r.Post("/sites/{id:[0-9a-f-]{36}}/"+formExclude, d.signed(d.changeExclusions))
 }

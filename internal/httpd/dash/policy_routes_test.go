@@ -23,6 +23,7 @@ func policyTable() []row {
 		{"POST " + site + "hold/end", onSite("hold/end"), nil, operators, true},
 		{"POST " + site + "suspension", func(h *house) string { h.resume(); return onSite("suspension")(h) }, reason, operators, true},
 		{"POST " + site + "suspension/end", func(h *house) string { h.suspend(); return onSite("suspension/end")(h) }, nil, operators, true},
+		{"POST " + site + "exclusions", onSite("exclusions"), []string{"do", "look", "version", "0", "keep", "moodledata/backup"}, []int{303, 404, 403, 403, 403, 200, 200, 403, 403, 403}, true},
 		{"POST " + site + "policy", onSite("policy"), []string{"site", "own.school.example", "policy", "published", "do", "preview"}, []int{303, 403, 403, 403, 403, 200, 200, 403, 403, 403}, true},
 		{"POST " + copied + "protection", onCopy("protection"), []string{"days", "30", "reason", "a test"}, protectors, true},
 		{"POST " + copied + "protection/end", onCopy("protection/end"), nil, keepers, true},

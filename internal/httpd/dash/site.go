@@ -177,6 +177,7 @@ type sitePage struct {
 	judged  map[string]*app.Judged // by the copy's id
 	asked   figure.Noticed
 	refused refusal
+	truths  truths
 }
 
 func (d *Door) newSitePage(p app.Person, v app.SiteView, asked string) sitePage {
@@ -226,13 +227,7 @@ func (s sitePage) props() dash.SiteProps {
 	for _, r := range s.Runs[:min(len(s.Runs), runsOfSite)] {
 		p.Runs = append(p.Runs, runRow(r, at, s.made[r.ID], s.now))
 	}
-	data := s.usable[backup.Data]
-	for _, x := range figure.DetailsOf(data).Excluded {
-		p.Excluded = append(p.Excluded, dash.ExcludedRow{Path: x.Path, Why: figure.WhyLeftOut(x.Path), Files: number(x.Files, "file", "files"), Bytes: size(x.Bytes)})
-	}
-	if data != nil {
-		p.ExcludedAs = "as of the data copy of " + words.Day(s.now, data.TakenAt, s.zone)
-	}
+	s.truth(&p, self)
 	return p
 }
 

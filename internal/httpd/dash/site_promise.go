@@ -69,6 +69,9 @@ func (s sitePage) policyCard(self string) *dash.SitePolicy {
 // furnish looks up what the page needs besides the site: who did what, and
 // which policies it may be given.
 func (d *Door) furnish(ctx context.Context, s *sitePage) (err error) {
+	if s.truths, err = d.truthsOf(ctx, s.person, s.Site.ID.String()); err != nil {
+		return err
+	}
 	if s.names, err = d.namesOf(ctx, s.person, s.Events); err != nil || !may(s.person, authz.EditPolicies, id.Tenant{}) {
 		return err
 	}

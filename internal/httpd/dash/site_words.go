@@ -99,6 +99,10 @@ func (s sitePage) problems() []dash.Problem {
 		}
 	}
 	for _, w := range s.facts.Warnings {
+		if s.aboutLeftOut(w) {
+			short = append(short, dash.Problem{State: ui.Late, Word: "to look at", Title: "What copies leave out needs a look", Detail: words.Stop(words.Capital(w)), Href: "#excluded", Action: "See what is left out"})
+			continue
+		}
 		short = append(short, dash.Problem{State: ui.Late, Word: "to look at", Title: "The site's settings need a look", Detail: words.Stop(words.Capital(w))})
 	}
 	return append(append(failed, late...), short...)

@@ -83,6 +83,12 @@ func (s view) point(items []catalog.Item, c catalog.Item, held map[string]time.T
 		x.Chips = append(x.Chips, "kept until "+until.In(s.zone).Format("2 Jan 2006"))
 	}
 	best, _ := catalog.Reach(items, c.At)
+	if w, ok := s.whole[c.ID]; ok && best.Data != nil {
+		x.Whole = figure.Files(w, figure.Customer)
+		if w.Best != nil && w.Best.Measured {
+			best.Skew = w.Best.Skew
+		}
+	}
 	switch {
 	case best.Data == nil:
 		x.State, x.Files = ui.Incomplete, "the database alone: no copy of files is left from about then"

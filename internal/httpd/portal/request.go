@@ -35,6 +35,7 @@ type wish struct {
 	wrong   map[string]string // problems, by the id of the field
 	offer   restore.Offer
 	offered error
+	whole   map[string]app.Completeness // of database copies, by their id
 	set     app.Settings
 	money   money
 	noSite  bool
@@ -125,6 +126,9 @@ func (w *wish) look(ctx context.Context) {
 		return
 	}
 	w.offer, w.offered = w.door.app.RestoreOffer(ctx, w.person.Actor, w.site.Site.ID, restore.Ask{What: asks(q.What), At: q.At})
+	if w.offered == nil {
+		w.whole, w.offered = w.door.completeness(ctx, w.person, w.site.Site.ID)
+	}
 	if w.offered != nil || len(w.offer.Choices) == 0 {
 		q.Point = ticket.Point{}
 		return

@@ -178,6 +178,7 @@ func (w *wish) offerOf(c restore.Choice) portal.Offer {
 			o.State = ui.Incomplete
 		}
 	}
+	o.Files = w.filesOf(c)
 	o.Lost = "Not in it: what was done on the site in the " + words.AtMost(lost) + " since then."
 	if lost < 2*time.Minute {
 		o.Lost = "Hardly anything was done since then."

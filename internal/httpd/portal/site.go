@@ -116,6 +116,8 @@ type view struct {
 	asked  figure.Noticed
 	newest map[backup.Kind]*dbq.CopiesOfSiteRow // that could be restored, whole or not
 	made   map[string]*dbq.CopiesOfSiteRow      // by the run
+	whole  map[string]app.Completeness          // of database copies, by their id
+	advice app.Advice
 }
 
 func (d *Door) look(ctx context.Context, r *http.Request, p app.Person) (view, error) {
@@ -132,7 +134,11 @@ func (d *Door) look(ctx context.Context, r *http.Request, p app.Person) (view, e
 			s.newest[c.Kind] = c
 		}
 	}
-	return s, nil
+	if s.whole, err = d.completeness(ctx, p, v.Site.ID); err != nil {
+		return view{}, err
+	}
+	s.advice, err = d.app.Advice(ctx, p.Actor, v.Site.ID.String())
+	return s, err
 }
 
 func (s view) props() portal.SiteProps {
@@ -159,6 +165,7 @@ func (s view) props() portal.SiteProps {
 	p.Keep = s.keepForm(self, p.Coming != nil && p.Coming.State == ui.Running)
 	s.points(&p)
 	p.Ruler = figure.Past{SiteView: s.SiteView, At: s.now, Zone: s.zone, Asked: s.asked, Self: self}.Ruler()
+	p.Advice = figure.Advice(s.advice, s.now, s.zone, figure.Customer)
 	s.leftOut(&p)
 	for _, kind := range backup.Kinds() {
 		for _, r := range s.Policy.Policy.Of(kind) {
