@@ -114,17 +114,23 @@ func (a *App) chargeView(ctx context.Context, tx *store.Tx, who authz.Actor, c d
 	} else {
 		v.Charge.Alarm, v.Charge.DecidedBy = "", ""
 	}
+	v.May = a.chargeMay(who, c, handRefund(v.Refunds) != nil)
+	return v, nil
+}
+
+// chargeMay tells what somebody may do with a charge; byHand whether a payment
+// back waits for a person.
+func (a *App) chargeMay(who authz.Actor, c dbq.Charge, byHand bool) ChargeMay {
 	may := func(action authz.Action) bool {
 		_, err := authz.Check(who, action, c.TenantID)
 		return err == nil
 	}
 	paid, wanted := c.State == billing.Paid || c.State == billing.Offline, c.State.Open() || c.State == billing.Lost
-	v.May = ChargeMay{
-		Pay: c.State == billing.Due && v.Payments.Online && may(authz.PayFee), Waive: wanted && may(authz.WaiveFee),
+	return ChargeMay{
+		Pay: c.State == billing.Due && a.Payments().Online && may(authz.PayFee), Waive: wanted && may(authz.WaiveFee),
 		Offline: wanted && may(authz.OfflineFee), Refund: paid && may(authz.RefundFee), Seen: c.Alarm != "" && may(authz.RefundFee),
-		HandRefund: handRefund(v.Refunds) != nil && may(authz.RefundFee),
+		HandRefund: byHand && may(authz.RefundFee),
 	}
-	return v, nil
 }
 
 // handRefund is the payment back that waits for a person, nil for none.
@@ -150,6 +156,7 @@ func (a *App) billedTicket(ctx context.Context, ticket id.Ticket) (t dbq.BilledT
 // ChargeQuery says which charges are looked for.
 type ChargeQuery struct {
 	Tenant id.Tenant           // none for all, which is staff's
+	Ticket id.Ticket           // none for every one
 	State  billing.ChargeState // "" for every one
 	Alarms bool                // those that somebody must look at
 	Since  time.Time
@@ -165,8 +172,14 @@ type ChargeCursor struct {
 
 // ChargePage is a page of charges, the newest first.
 type ChargePage struct {
-	Charges []dbq.ChargePageRow
+	Charges []ChargeRow
 	Next    ChargeCursor // zero at the end
+}
+
+// ChargeRow is a charge of a list, and what the one who looks may do with it.
+type ChargeRow struct {
+	dbq.ChargePageRow
+	May ChargeMay
 }
 
 const maxChargeSize = 500
@@ -182,13 +195,16 @@ func (a *App) ListCharges(ctx context.Context, who authz.Actor, q ChargeQuery) (
 	if q.State != "" && !chargeState(q.State) {
 		return page, errs.Field("state", "%q is no state of a charge", string(q.State))
 	}
-	p := dbq.ChargePageParams{TenantID: store.Optional(q.Tenant.UUID()), State: string(q.State), Alarms: q.Alarms, Since: optionalTime(q.Since), PageSize: q.Size + 1}
+	p := dbq.ChargePageParams{TicketID: store.Optional(q.Ticket.UUID()), TenantID: store.Optional(q.Tenant.UUID()), State: string(q.State), Alarms: q.Alarms, Since: optionalTime(q.Since), PageSize: q.Size + 1}
 	if !q.After.ID.IsZero() {
 		p.BeforeAt, p.BeforeID = &q.After.At, store.Optional(q.After.ID.UUID())
 	}
 	err = a.do(ctx, who, authz.ViewBilling, q.Tenant, func(ctx context.Context, tx *store.Tx) error {
 		page = ChargePage{}
-		page.Charges, err = tx.ChargePage(ctx, p)
+		rows, err := tx.ChargePage(ctx, p)
+		for _, r := range rows {
+			page.Charges = append(page.Charges, ChargeRow{r, a.chargeMay(who, r.Charge, r.ByHand)})
+		}
 		return err
 	})
 	if err != nil {

@@ -79,9 +79,9 @@ func (a *App) TakeMail(ctx context.Context, to mailin.To, in mailin.Incoming) er
 	}
 	_, err = a.ReplyByMail(ctx, mailedReply(t, ref, in))
 	switch {
-	case errs.Is(err, errs.Forbidden) || errs.Is(err, errs.NotFound) || errs.Is(err, errs.Conflict):
+	case errs.Is(err, errs.Forbidden) || errs.Is(err, errs.NotFound):
 		return a.refuseMail(ctx, t, ref, closedSentence)
-	case errs.Is(err, errs.Invalid) || errs.Is(err, errs.TooLarge):
+	case errs.Is(err, errs.Conflict) || errs.Is(err, errs.Invalid) || errs.Is(err, errs.TooLarge):
 		return a.refuseMail(ctx, t, ref, "Your answer was not taken: "+errs.Sentence(err))
 	case err != nil:
 		return err

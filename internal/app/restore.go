@@ -70,6 +70,7 @@ type RestoreView struct {
 	LastHeard      time.Time // of the host, on this restore
 	Waits          string    // why it does not go on now, one sentence; "" while it does
 	Stopping       bool      // a person cancelled; the host rolls back
+	Between        bool      // it ended without success, and the site is not as it was
 	Evidence       restore.Evidence
 	SafetyRuns     []dbq.Run
 	Events         []dbq.Event

@@ -117,13 +117,41 @@ func TestTask_WhatTheAgentCameBackWithoutGoesBackInLine(t *testing.T) {
 		}
 		last = l
 	}
+	x.agent.hello() // once more: it may have come to the end of the last one, and says so then
+	l := x.work(agentproto.KindRestore)
+	if l.Attempt != 4 {
+		t.Fatalf("attempt %d after the last", l.Attempt)
+	}
+	x.must(x.agent.start(l))
 	x.agent.hello()
 	if got := x.agent.mustPoll(); len(got) != 0 {
 		t.Fatalf("leased %+v after the last attempt", got)
 	}
-	if v := x.wants(of, restore.Failed); v.Row.ErrorCode != "agent-lost" {
+	if v := x.wants(of, restore.Failed); v.Row.ErrorCode != restore.NotRolledBack || !strings.Contains(v.Row.Error, "nobody knows") || !v.Between {
 		t.Fatalf("%+v", v.Row)
 	}
+}
+
+// An agent that died after the last attempt's end, before it could say so, is
+// asked when it is back: the site that was brought back is not told of as one
+// that is as it was.
+func TestTask_WhatEndedUnheardIsFoundOutAtTheAgentsReturn(t *testing.T) {
+	t.Parallel()
+	x := newRestorable(t, 2)
+	of := x.begin(func(n *app.NewRestore) { n.WithoutSafety = "for the test of leases" })
+	x.move(of)
+	for range 3 {
+		x.agent.hello()
+		x.must(x.agent.start(x.work(agentproto.KindRestore)))
+	}
+	x.agent.hello()
+	l := x.work(agentproto.KindRestore)
+	if v := x.wants(of, restore.Running); !v.Row.State.Open() {
+		t.Fatalf("%+v", v.Row)
+	}
+	x.must(x.agent.start(l))
+	x.must(x.agent.done(l, agentproto.OutcomeGood, "", proof)) // what its journal proves
+	x.wants(of, restore.Restored)
 }
 
 func TestTask_OneThatStopsByItselfComesAgain(t *testing.T) {

@@ -34,7 +34,10 @@ func (a *App) Restore(ctx context.Context, who authz.Actor, of id.Restore) (Rest
 	if err != nil {
 		return v, hide(err, "restore")
 	}
-	err = a.system(ctx, "restore view", func(ctx context.Context, tx *store.Tx) error {
+	err = a.system(ctx, "restore view", func(ctx context.Context, tx *store.Tx) (err error) {
+		if v.Between, err = leftSiteBetween(ctx, tx, v.Row); err != nil {
+			return err
+		}
 		return v.readHost(ctx, tx, who.Staff != "")
 	})
 	may := func(action authz.Action) bool {
@@ -45,9 +48,85 @@ func (a *App) Restore(ctx context.Context, who authz.Actor, of id.Restore) (Rest
 	v.MayCancel = cancel == nil && v.Row.StopBy == "" && may(authz.StartRestore)
 	v.MayAccept = v.Row.State == restore.Restored && may(authz.AcceptRestore)
 	v.MayUndo = v.MayAccept
-	v.Steps = stationsOf(v.Row)
+	if who.Staff == "" {
+		v.hide()
+	}
+	v.Steps = stationsOf(v.Row, v.Between)
 	return v, err
 }
+
+// withoutForCustomers is what a customer reads of a restore that begins without
+// a safety copy; why is the staff's affair.
+const withoutForCustomers = "no copy of how the site was could be taken any more. What was there is kept aside on its server until you have accepted."
+
+// hide takes off what is the staff's alone.
+func (v *RestoreView) hide() {
+	hideWithout(&v.Row)
+	if v.Evidence.WithoutSafety != "" {
+		v.Evidence.WithoutSafety, v.Evidence.By = withoutForCustomers, ""
+	}
+	for i := range v.Events {
+		var detail map[string]any
+		if json.Unmarshal(v.Events[i].Detail, &detail) != nil || detail["without_safety"] == nil {
+			continue
+		}
+		delete(detail, "without_safety")
+		v.Events[i].Detail, _ = json.Marshal(detail) // it was JSON just now
+	}
+}
+
+// hideWithout takes the staff's reason off a restore's row.
+func hideWithout(r *dbq.Restore) {
+	if r.WithoutSafety == "" {
+		return
+	}
+	r.WithoutSafety, r.WithoutBy, r.Evidence = withoutForCustomers, "", withoutBy(r.Evidence)
+}
+
+// withoutBy is evidence as a customer reads it.
+func withoutBy(raw []byte) []byte {
+	e := restore.Evidence{}
+	if json.Unmarshal(raw, &e) != nil {
+		return []byte("{}")
+	}
+	e.WithoutSafety, e.By = withoutForCustomers, ""
+	out, err := json.Marshal(e)
+	if err != nil {
+		return []byte("{}")
+	}
+	return out
+}
+
+// leftSiteBetween tells whether a restore that ended without success leaves a
+// site that is not as it was: its host could not put it back, or it never came
+// to the host and the one before it had left it so.
+func leftSiteBetween(ctx context.Context, tx *store.Tx, r dbq.Restore) (bool, error) {
+	if r.State != restore.Failed && r.State != restore.Cancelled {
+		return false, nil
+	}
+	if r.ErrorCode == notRolledBack {
+		return true, nil
+	}
+	if r.StartedAt != nil {
+		return false, nil // its host mends what an earlier one left before it begins
+	}
+	rows, err := tx.ListRestores(ctx, dbq.ListRestoresParams{
+		TenantID: store.Optional(r.TenantID.UUID()), SiteID: store.Optional(r.SiteID.UUID()), BeforeAt: &r.CreatedAt, BeforeID: store.Optional(r.ID.UUID()), PageSize: restoresBehind,
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, row := range rows {
+		if row.Restore.StartedAt != nil {
+			return row.Restore.State == restore.Failed && row.Restore.ErrorCode == notRolledBack, nil
+		}
+	}
+	return false, nil
+}
+
+// restoresBehind is how many restores before one are looked at for the last
+// that its host had begun.
+const restoresBehind = 50
 
 // read takes what the actor may see.
 func (v *RestoreView) read(ctx context.Context, tx *store.Tx) (err error) {
@@ -202,7 +281,7 @@ func (v *RestoreView) waitsForHost(at dbq.PlaceOfRestoreRow, k dbq.HostTask, nam
 }
 
 // stationsOf are the stations of a restore's life, with what is behind it.
-func stationsOf(r dbq.Restore) []RestoreStep {
+func stationsOf(r dbq.Restore, between bool) []RestoreStep {
 	order := []restore.State{restore.Planned, restore.Safeguarding, restore.Queued, restore.Running, restore.Restored, restore.Settling}
 	at := map[restore.State]int{restore.Undoing: 5, restore.Settled: 6, restore.Undone: 6}
 	for i, s := range order {
@@ -218,11 +297,14 @@ func stationsOf(r dbq.Restore) []RestoreStep {
 		last.Words = "Undone: the old state is back"
 	case restore.Failed:
 		last.Words = "It did not succeed; the site is as it was"
-		if r.ErrorCode == notRolledBack {
+		if between {
 			last.Words = "It did not succeed, and the host has to be looked at"
 		}
 	case restore.Cancelled:
 		last.Words = "Cancelled; the site is as it was"
+		if between {
+			last.Words = "Cancelled; the host has still to be looked at"
+		}
 	case restore.Planned, restore.Safeguarding, restore.Queued, restore.Running, restore.Restored, restore.Settling, restore.Settled:
 	}
 	steps := []RestoreStep{
@@ -309,6 +391,8 @@ func (a *App) ListRestores(ctx context.Context, who authz.Actor, q RestoreQuery)
 			row := RestoreRow{Restore: r.Restore, SiteName: r.SiteName, TenantName: r.TenantName}
 			if who.Staff != "" {
 				row.HostName = r.HostName
+			} else {
+				hideWithout(&row.Restore)
 			}
 			out = append(out, row)
 		}

@@ -184,6 +184,11 @@ func (a *App) RetryWithoutSafety(ctx context.Context, who authz.Actor, seen Tick
 		if r != nil && r.State == restore.Restored && r.WithoutSafety != "" {
 			return errs.New(errs.Conflict, "The restore before this one has no safety copy: accept it or have it undone first, so that nothing is lost.")
 		}
+		again := w.req
+		again.Again = true
+		if err := w.storeRequest(again); err != nil {
+			return err
+		}
 		if err := w.move(ctx, ticket.Retry, map[string]any{"why": why}, func(t *dbq.Ticket) {
 			forget(t, false)
 			t.WithoutSafety, t.WithoutBy = without, ""

@@ -81,7 +81,7 @@ func (w *work) feeGoesBack(ctx context.Context, move billing.Move) error {
 	if s == ticket.NeedsInformation && w.t.ResumeState != nil {
 		s = *w.t.ResumeState
 	}
-	if (s == ticket.Queued || s == ticket.Approved) && w.t.RestoreID.IsZero() {
+	if (s == ticket.Queued || s == ticket.Approved) && w.t.RestoreID.IsZero() && !w.req.Again {
 		if err := w.move(ctx, ticket.Unpay, map[string]any{"why": "the fee goes back"}, nil); err != nil {
 			return err
 		}

@@ -32,6 +32,9 @@ type work struct {
 	// and restores. A customer's own may not.
 	system bool
 	after  bool // the runbook is to be asked once this has committed
+	// happened tells that what moves the ticket has happened at its restore
+	// already: one that stands still hears of it all the same.
+	happened bool
 }
 
 var errTicketMoved = errs.New(errs.Conflict, "Somebody else changed this ticket since you opened it. Nothing of yours was done; look at it again first.")
@@ -218,7 +221,7 @@ var ticketEvents = map[ticket.Verb]string{
 // move applies a verb: the state, the clocks, what is due by itself, the event.
 // Fn may change more of the ticket in the same move; it may be nil.
 func (w *work) move(ctx context.Context, verb ticket.Verb, detail map[string]any, fn func(t *dbq.Ticket)) error {
-	if w.t.Frozen != "" && !verb.Fact() && !verb.Talk() {
+	if w.t.Frozen != "" && !w.happened && !verb.Fact() && !verb.Talk() {
 		return errs.New(errs.Conflict, "This ticket stands still: %s", w.t.Frozen)
 	}
 	from := w.t.State

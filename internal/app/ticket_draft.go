@@ -28,8 +28,12 @@ type Draft struct {
 	SavedAt time.Time
 }
 
-// draftDays is for how many days a draft that nobody touches is kept.
-const draftDays = 90
+// draftDays is for how many days a draft that nobody touches is kept, and
+// discardedFor for how long the row of one that was thrown away is.
+const (
+	draftDays    = 90
+	discardedFor = time.Hour
+)
 
 func draftOf(t dbq.Ticket) (Draft, error) {
 	d := Draft{ID: t.ID, Version: int(t.Version), Tenant: t.TenantID, Site: t.SiteID, Kind: t.Kind, Subject: t.Subject, SavedAt: t.UpdatedAt}
@@ -49,7 +53,7 @@ func (d Draft) kept() (subject string, r ticket.Request, err error) {
 	if d.Kind == ticket.Support {
 		r = ticket.Request{Happened: d.Body, Urgent: r.Urgent, Why: r.Why}
 	}
-	r.Promise, r.Point.DatabaseAt, r.Point.DataAt = ticket.Promise{}, time.Time{}, time.Time{}
+	r.Again, r.Promise, r.Point.DatabaseAt, r.Point.DataAt = false, ticket.Promise{}, time.Time{}, time.Time{}
 	r.What, r.Root = ticket.What(ticket.CleanLine(string(r.What))), ticket.CleanLine(r.Root)
 	r = r.Tidy()
 	subject = ticket.CleanLine(d.Subject)
@@ -194,6 +198,9 @@ func (a *App) openDraft(ctx context.Context, tx *store.Tx, who authz.Actor, d Dr
 		case !isNoRows(err):
 			return nil, err
 		default:
+			if err := limitDrafts(ctx, tx, d.Tenant); err != nil {
+				return nil, err
+			}
 			t, err = tx.InsertTicket(ctx, dbq.InsertTicketParams{
 				TenantID: d.Tenant, ID: id.New[id.Ticket](), Kind: d.Kind, SiteID: d.Site, AccountID: who.Account, Request: []byte("{}"), Now: tx.Now,
 			})
@@ -237,7 +244,7 @@ func (w *work) saveDraft(ctx context.Context, d Draft, subject string, r ticket.
 // sweepDrafts removes drafts that nobody touched for long.
 func (a *App) sweepDrafts(ctx context.Context) error {
 	return a.system(ctx, "tickets", func(ctx context.Context, tx *store.Tx) error {
-		n, err := tx.DeleteOldDrafts(ctx, tx.Now.AddDate(0, 0, -draftDays))
+		n, err := tx.DeleteOldDrafts(ctx, dbq.DeleteOldDraftsParams{Before: tx.Now.AddDate(0, 0, -draftDays), DiscardedBefore: tx.Now.Add(-discardedFor)})
 		if err == nil && n > 0 {
 			a.log.InfoContext(ctx, "old drafts of tickets were removed", "count", n)
 		}

@@ -30,6 +30,7 @@ const (
 // How much all people of a tenant may do together, counted in the database.
 const (
 	openPerHour   = 30
+	draftPerHour  = 120 // made, be they thrown away or not
 	replyPerHour  = 240
 	attachPerHour = 200
 	attachPerDay  = 1 << 30 // bytes
@@ -78,6 +79,16 @@ func limitOpening(ctx context.Context, tx *store.Tx, of id.Tenant) error {
 	n, err := tx.TicketsOpenedSince(ctx, dbq.TicketsOpenedSinceParams{TenantID: of, Since: tx.Now.Add(-time.Hour)})
 	if err == nil && n >= openPerHour {
 		err = tooOften("tickets", time.Hour)
+	}
+	return err
+}
+
+// limitDrafts refuses a draft too many of a tenant: each is a row, also once it
+// was thrown away.
+func limitDrafts(ctx context.Context, tx *store.Tx, of id.Tenant) error {
+	n, err := tx.DraftsMadeSince(ctx, dbq.DraftsMadeSinceParams{TenantID: of, Since: tx.Now.Add(-time.Hour)})
+	if err == nil && n >= draftPerHour {
+		err = tooOften("drafts", time.Hour)
 	}
 	return err
 }

@@ -28,6 +28,7 @@ func (a *App) restoreMoved(ctx context.Context, tx *store.Tx, r dbq.Restore, ver
 	if w.t.RestoreID != r.ID {
 		return nil // of an earlier try
 	}
+	w.happened = true
 	switch verb {
 	case restore.Finish:
 		return w.restoreFinished(ctx, r)
@@ -37,12 +38,12 @@ func (a *App) restoreMoved(ctx context.Context, tx *store.Tx, r dbq.Restore, ver
 		}
 		return w.restoreFailed(ctx, r, verb)
 	case restore.Accept:
-		if w.t.State != ticket.AwaitingAcceptance || w.t.Frozen != "" {
+		if w.t.State != ticket.AwaitingAcceptance {
 			return nil
 		}
 		return w.move(ctx, ticket.Accept, map[string]any{"by": "restore"}, nil)
 	case restore.Undo:
-		if w.t.State != ticket.AwaitingAcceptance || w.t.Frozen != "" {
+		if w.t.State != ticket.AwaitingAcceptance {
 			return nil
 		}
 		return w.move(ctx, ticket.Reopen, map[string]any{"why": "the restore is undone"}, nil)
@@ -115,7 +116,10 @@ func (w *work) restoreFailed(ctx context.Context, r dbq.Restore, verb restore.Ve
 		why = "the restore was stopped"
 		said = "The restore was stopped before it was done. Your site is as it was before, and open. The fee goes back to you by itself; you need not do anything."
 	}
-	between := verb == restore.Fail && r.ErrorCode == notRolledBack
+	between, err := leftSiteBetween(ctx, w.tx, r)
+	if err != nil {
+		return err
+	}
 	if between {
 		said = "The restore did not succeed, and your site could not be put back to how it was by itself: it may be closed to visitors. Our staff have to put it right at the machine itself. Nothing is lost: the copies of how it was are kept. The fee goes back to you by itself; you need not do anything."
 	}
@@ -124,7 +128,7 @@ func (w *work) restoreFailed(ctx context.Context, r dbq.Restore, verb restore.Ve
 	} else if c == nil || !c.State.Settles() || string(c.State) == "waived" {
 		said = strings.Replace(said, " The fee goes back to you by itself; you need not do anything.", "", 1)
 	}
-	err := w.move(ctx, ticket.Fail, map[string]any{"restore": r.ID.String()}, func(t *dbq.Ticket) {
+	err = w.move(ctx, ticket.Fail, map[string]any{"restore": r.ID.String()}, func(t *dbq.Ticket) {
 		t.RefundWhy = why
 		if between {
 			t.Stands = leftBetween(r)

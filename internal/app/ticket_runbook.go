@@ -196,7 +196,7 @@ func (w *work) payBack(ctx context.Context) (bool, error) {
 // this is another try, free of charge. Who learns of a payment may learn in the
 // same moment that it went back.
 func (w *work) feeStands(ctx context.Context) (bool, error) {
-	if !w.t.RestoreID.IsZero() {
+	if !w.t.RestoreID.IsZero() || w.req.Again {
 		return true, nil
 	}
 	c, err := w.charge(ctx)

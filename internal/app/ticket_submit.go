@@ -39,8 +39,11 @@ func (a *App) SubmitTicket(ctx context.Context, who authz.Actor, d Draft, terms 
 	if err != nil {
 		return made, err
 	}
-	after := false
+	after, before := false, false
 	err = a.do(ctx, who, authz.OpenTickets, d.Tenant, func(ctx context.Context, tx *store.Tx) error {
+		if made, before, err = askedBefore(ctx, tx, who, d, subject, r); err != nil || before {
+			return err
+		}
 		if who.Staff == "" {
 			if err := limitOpening(ctx, tx, d.Tenant); err != nil {
 				return err
@@ -67,10 +70,34 @@ func (a *App) SubmitTicket(ctx context.Context, who authz.Actor, d Draft, terms 
 		a.unstage(staged)
 		return id.Ticket{}, err
 	}
+	if before {
+		a.unstage(staged)
+	}
 	if after {
 		a.moveTicketNow(ctx, made)
 	}
 	return made, nil
+}
+
+// soonAgain is how soon the same question in the same words is the same press.
+const soonAgain = 2 * time.Minute
+
+// askedBefore finds the ticket that a press before this one made of the same
+// question. Presses of one person come after one another.
+func askedBefore(ctx context.Context, tx *store.Tx, who authz.Actor, d Draft, subject string, r ticket.Request) (id.Ticket, bool, error) {
+	if d.Kind != ticket.Support || who.Account.IsZero() {
+		return id.Ticket{}, false, nil
+	}
+	if err := tx.LockOpening(ctx, who.Account.String()); err != nil {
+		return id.Ticket{}, false, err
+	}
+	of, err := tx.SameQuestion(ctx, dbq.SameQuestionParams{
+		TenantID: d.Tenant, AccountID: who.Account, SiteID: store.Optional(d.Site.UUID()), Subject: subject, Happened: r.Happened, Since: tx.Now.Add(-soonAgain),
+	})
+	if isNoRows(err) {
+		return id.Ticket{}, false, nil
+	}
+	return of, err == nil, err
 }
 
 // complete checks that nothing is missing, and makes the promise of a restore.

@@ -100,7 +100,7 @@ func (a *App) reply(ctx context.Context, who authz.Actor, seen TicketSeen, say S
 		}
 		m := newMessage{body: say.Body, via: via, ref: ref, files: staged}
 		if w.staff {
-			if !w.asSeen(seen.Version) {
+			if via != dbq.MessageViaMail && !w.asSeen(seen.Version) { // a mail cannot be looked at again and sent anew
 				return errTicketMoved
 			}
 			made, err = w.staffSays(ctx, m, MailReply, say)

@@ -97,6 +97,9 @@ func (r *viewer) around(ctx context.Context, v *TicketView) error {
 		if err != nil {
 			return err
 		}
+		if !r.staff {
+			hideWithout(&row)
+		}
 		v.Restore = &row
 	}
 	watch, err := r.tx.TicketWatchers(ctx, dbq.TicketWatchersParams{TenantID: t.TenantID, TicketID: t.ID})
@@ -301,6 +304,7 @@ func (r *viewer) hide(v *TicketView) {
 		if m.Message == nil {
 			delete(m.Detail, "account")
 			delete(m.Detail, "canned")
+			delete(m.Detail, "without_safety")
 		}
 	}
 }
@@ -309,6 +313,7 @@ func (r *viewer) hide(v *TicketView) {
 func hideRow(t *dbq.Ticket) {
 	t.Words, t.Stands, t.Assignee, t.ApprovedBy, t.SecondBy = nil, "", id.Account{}, id.Account{}, id.Account{}
 	t.ReplyLateAt, t.ResolveLateAt = nil, nil
+	t.WithoutSafety, t.WithoutBy = "", ""
 }
 
 func (r *viewer) agreed(v *TicketView) {

@@ -36,7 +36,10 @@ type Door struct {
 const (
 	lineTimeout   = 60 * time.Second
 	takeTimeout   = 30 * time.Second
-	maxRecipients = 5
+	// One recipient has an answer of its own: a mail to two tickets of which one
+	// refuses it would come back whole. A sender's server that has more of them
+	// is told so (452), and hands the mail in again for each.
+	maxRecipients = 1
 	maxSessions   = 50
 )
 

@@ -60,6 +60,7 @@ type Request struct {
 	Urgent   bool      `json:"urgent,omitempty"`
 	Why      string    `json:"why,omitempty"` // it is urgent
 	Promise  Promise   `json:"promise,omitzero"`
+	Again    bool      `json:"again,omitempty"` // the staff do it once more: there is no second fee
 }
 
 // The roots of files.

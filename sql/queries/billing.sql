@@ -115,9 +115,11 @@ SELECT seen_at FROM stripe_cursor;
 INSERT INTO stripe_cursor (seen_at) VALUES (sqlc.arg(seen_at)) ON CONFLICT (one) DO UPDATE SET seen_at = greatest(stripe_cursor.seen_at, excluded.seen_at);
 
 -- name: ChargePage :many
-SELECT sqlc.embed(c), k.number, k.subject, t.name AS tenant_name
+SELECT sqlc.embed(c), k.number, k.subject, t.name AS tenant_name,
+  EXISTS (SELECT 1 FROM refund r WHERE r.tenant_id = c.tenant_id AND r.charge_id = c.id AND r.state = 'asked' AND r.payment_intent LIKE 'offline:_%')::bool AS by_hand
 FROM charge c JOIN ticket k ON k.tenant_id = c.tenant_id AND k.id = c.ticket_id JOIN tenant t ON t.id = c.tenant_id
-WHERE (sqlc.narg(tenant_id)::uuid IS NULL OR c.tenant_id = sqlc.narg(tenant_id)::uuid)
+WHERE (sqlc.narg(ticket_id)::uuid IS NULL OR c.ticket_id = sqlc.narg(ticket_id)::uuid)
+  AND (sqlc.narg(tenant_id)::uuid IS NULL OR c.tenant_id = sqlc.narg(tenant_id)::uuid)
   AND (sqlc.arg(state)::text = '' OR c.state = sqlc.arg(state)::text::charge_state)
   AND (NOT sqlc.arg(alarms)::bool OR c.alarm <> '')
   AND (sqlc.narg(since)::timestamptz IS NULL OR c.created_at >= sqlc.narg(since)::timestamptz)

@@ -34,7 +34,8 @@ SELECT * FROM ticket WHERE tenant_id = sqlc.arg(tenant_id) AND state = 'draft' A
 ORDER BY updated_at DESC LIMIT 100;
 
 -- name: DeleteOldDrafts :execrows
-DELETE FROM ticket WHERE submitted_at IS NULL AND state IN ('draft', 'withdrawn') AND updated_at < sqlc.arg(before)::timestamptz;
+DELETE FROM ticket WHERE submitted_at IS NULL
+  AND (state = 'draft' AND updated_at < sqlc.arg(before)::timestamptz OR state = 'withdrawn' AND updated_at < sqlc.arg(discarded_before)::timestamptz);
 
 -- name: InsertTicketMessage :execrows
 INSERT INTO ticket_message (tenant_id, id, ticket_id, author, account_id, internal, via, mail_ref, body, created_at)
@@ -191,6 +192,22 @@ SELECT count(*) AS open, count(*) FILTER (WHERE assignee = sqlc.narg(account_id)
   count(*) FILTER (WHERE waits_since IS NULL AND least(reply_due_at, resolve_due_at) < sqlc.arg(now)::timestamptz) AS overdue,
   count(*) FILTER (WHERE priority = 'urgent') AS urgent
 FROM ticket WHERE ended_at IS NULL AND state <> 'draft' AND (sqlc.narg(tenant_id)::uuid IS NULL OR tenant_id = sqlc.narg(tenant_id)::uuid);
+
+-- How many drafts were made since then that are none of a ticket that was
+-- handed in.
+-- name: DraftsMadeSince :one
+SELECT count(*) FROM ticket WHERE tenant_id = $1 AND created_at > sqlc.arg(since)::timestamptz AND submitted_at IS NULL;
+
+-- Two presses of one person, one after the other.
+-- name: LockOpening :exec
+SELECT pg_advisory_xact_lock(hashtextextended('opening ' || sqlc.arg(person)::text, 0));
+
+-- The question that a person asked a moment ago in the same words.
+-- name: SameQuestion :one
+SELECT id FROM ticket WHERE tenant_id = sqlc.arg(tenant_id) AND kind = 'support' AND account_id = sqlc.arg(account_id)
+  AND site_id IS NOT DISTINCT FROM sqlc.narg(site_id)::uuid AND subject = sqlc.arg(subject) AND request->>'happened' = sqlc.arg(happened)::text
+  AND submitted_at > sqlc.arg(since)::timestamptz AND state <> 'withdrawn'
+ORDER BY submitted_at DESC LIMIT 1;
 
 -- What a tenant's people have asked for since; limits count it.
 -- name: TicketsOpenedSince :one

@@ -84,45 +84,26 @@ func (d *Door) moneyPage(r *http.Request, p app.Person, typed typedMoney, wrong 
 	if q.After, err = chargeCursor(v.Get("after")); err != nil {
 		return nil, err
 	}
-	var rows []dbq.ChargePageRow
 	if one := v.Get("ticket"); one != "" {
-		rows, err = d.chargeOf(r, p, one)
-	} else {
-		var page app.ChargePage
-		page, err = d.app.ListCharges(r.Context(), p.Actor, q)
-		rows = page.Charges
-		if !page.Next.ID.IsZero() {
-			onward := url.Values{"state": {v.Get("state")}, "after": {page.Next.At.Format(time.RFC3339Nano) + "," + page.Next.ID.String()}}
-			props.Pager = ui.Pager{NextHref: dash.MoneyPath + "?" + onward.Encode(), What: "charges"}
+		if q.Ticket, err = id.Parse[id.Ticket](one); err != nil {
+			return nil, errs.Wrap(errs.NotFound, err, "There is no ticket of this name, or none that you may see.")
 		}
 	}
+	page, err := d.app.ListCharges(r.Context(), p.Actor, q)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range rows {
-		row, err := d.chargeRow(r, p, c, typed, wrong)
-		if err != nil {
-			return nil, err
-		}
-		props.Rows = append(props.Rows, row)
+	if !page.Next.ID.IsZero() {
+		onward := url.Values{"state": {v.Get("state")}, "after": {page.Next.At.Format(time.RFC3339Nano) + "," + page.Next.ID.String()}}
+		props.Pager = ui.Pager{NextHref: dash.MoneyPath + "?" + onward.Encode(), What: "charges"}
+	}
+	for _, c := range page.Charges {
+		props.Rows = append(props.Rows, d.chargeRow(p, c, typed, wrong))
 	}
 	if wrong != nil {
 		props.Page.Notice = &ui.Notice{State: ui.Failed, Text: sentence(wrong)}
 	}
 	return dash.Money(props), wrong
-}
-
-// chargeOf is the one charge of a ticket, as a list.
-func (d *Door) chargeOf(r *http.Request, p app.Person, of string) ([]dbq.ChargePageRow, error) {
-	t, err := id.Parse[id.Ticket](of)
-	if err != nil {
-		return nil, errs.Wrap(errs.NotFound, err, "There is no ticket of this name, or none that you may see.")
-	}
-	c, err := d.app.Charge(r.Context(), p.Actor, t)
-	if err != nil {
-		return nil, err
-	}
-	return []dbq.ChargePageRow{{Charge: c.Charge, Number: c.Number, Subject: c.Subject, TenantName: c.Tenant}}, nil
 }
 
 func chargeCursor(s string) (c app.ChargeCursor, err error) {
@@ -192,7 +173,7 @@ func states(p *dash.MoneyProps, m app.Money, at string) {
 	}
 }
 
-func (d *Door) chargeRow(r *http.Request, p app.Person, c dbq.ChargePageRow, typed typedMoney, wrong error) (dash.MoneyRow, error) {
+func (d *Door) chargeRow(p app.Person, c app.ChargeRow, typed typedMoney, wrong error) dash.MoneyRow {
 	state, word := chargeWords(c.Charge.State)
 	row := dash.MoneyRow{
 		Ticket: "#" + strconv.FormatInt(c.Number, 10), Href: ticketPath(c.Charge.TicketID), Who: c.TenantName, State: state, Word: word,
@@ -200,10 +181,6 @@ func (d *Door) chargeRow(r *http.Request, p app.Person, c dbq.ChargePageRow, typ
 	}
 	if c.Charge.InvoiceUrl != "" {
 		row.Receipt = c.Charge.InvoiceUrl
-	}
-	v, err := d.app.Charge(r.Context(), p.Actor, c.Charge.TicketID)
-	if err != nil {
-		return row, err
 	}
 	add := func(may bool, verb, summary, label, button string) {
 		if !may {
@@ -218,12 +195,13 @@ func (d *Door) chargeRow(r *http.Request, p app.Person, c dbq.ChargePageRow, typ
 		}
 		row.Forms = append(row.Forms, f)
 	}
-	add(v.May.Offline, "offline", "Record a payment", "Its reference, like the bank’s", "Record USD 100.00")
-	add(v.May.Waive, "waiver", "Waive", "Why", "Waive the fee")
-	add(v.May.Refund, "refund", "Refund", "Why", "Refund USD 100.00")
-	add(v.May.HandRefund, "hand-refund", "Paid back by hand", "Its reference, like the bank’s", "Record it")
-	add(v.May.Seen, "alarm", "Seen", "", "I have looked at it")
-	return row, nil
+	v := c.May
+	add(v.Offline, "offline", "Record a payment", "Its reference, like the bank’s", "Record USD 100.00")
+	add(v.Waive, "waiver", "Waive", "Why", "Waive the fee")
+	add(v.Refund, "refund", "Refund", "Why", "Refund USD 100.00")
+	add(v.HandRefund, "hand-refund", "Paid back by hand", "Its reference, like the bank’s", "Record it")
+	add(v.Seen, "alarm", "Seen", "", "I have looked at it")
+	return row
 }
 
 func (d *Door) moneyAct(do moneyDo) signedPage {

@@ -289,7 +289,7 @@ var restoreVerbs = map[string]struct {
 	"restore.queued":        {"It was given to the host.", ui.Waiting},
 	"restore.leased":        {"The host took it.", ui.Running},
 	"restore.started":       {"The host began.", ui.Running},
-	"restore.lost":          {"The host gave it up with the site as it was, and begins again.", ui.Late},
+	"restore.lost":          {"The host came back without it, and begins again.", ui.Late},
 	"restore.failed":        {"It did not succeed.", ui.Failed},
 	"restore.stopping":      {"It was cancelled; the host puts the site back as it was.", ui.Running},
 	"restore.cancelled":     {"It was cancelled, and the site is as it was.", ui.Cancelled},

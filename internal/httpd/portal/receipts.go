@@ -64,7 +64,7 @@ func (d *Door) receipts(_ http.ResponseWriter, r *http.Request, p app.Person) (t
 	}
 	now, zone := d.clock.Now(), zoneFor(p, "")
 	for _, c := range page.Charges {
-		props.Rows = append(props.Rows, receiptRow(now, zone, c))
+		props.Rows = append(props.Rows, receiptRow(now, zone, c.ChargePageRow))
 	}
 	props.Pager.What = "receipts"
 	if page.Next != (app.ChargeCursor{}) {

@@ -6,7 +6,6 @@ import (
 
 	"holdfast/internal/billing"
 	"holdfast/internal/httpd/words"
-	"holdfast/internal/restore"
 	"holdfast/internal/ticket"
 	"holdfast/web/portal"
 	"holdfast/web/ui"
@@ -59,7 +58,7 @@ func (a *affair) sentence() (ui.State, []ui.Phrase, string) {
 
 // between tells whether a restore that failed left the site as it should not be.
 func (a *affair) between() bool {
-	return a.restore != nil && a.restore.Row.State == restore.Failed && a.restore.Row.ErrorCode == restore.NotRolledBack
+	return a.restore != nil && a.restore.Between
 }
 
 func (a *affair) endSentence() (ui.State, []ui.Phrase, string) {

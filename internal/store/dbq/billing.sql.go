@@ -139,17 +139,20 @@ func (q *Queries) ChargeOfTicket(ctx context.Context, arg ChargeOfTicketParams) 
 }
 
 const chargePage = `-- name: ChargePage :many
-SELECT c.tenant_id, c.id, c.ticket_id, c.amount_cents, c.currency, c.state, c.payment_intent, c.receipt_url, c.invoice_url, c.reason, c.decided_by, c.alarm, c.created_at, c.paid_at, c.updated_at, k.number, k.subject, t.name AS tenant_name
+SELECT c.tenant_id, c.id, c.ticket_id, c.amount_cents, c.currency, c.state, c.payment_intent, c.receipt_url, c.invoice_url, c.reason, c.decided_by, c.alarm, c.created_at, c.paid_at, c.updated_at, k.number, k.subject, t.name AS tenant_name,
+  EXISTS (SELECT 1 FROM refund r WHERE r.tenant_id = c.tenant_id AND r.charge_id = c.id AND r.state = 'asked' AND r.payment_intent LIKE 'offline:_%')::bool AS by_hand
 FROM charge c JOIN ticket k ON k.tenant_id = c.tenant_id AND k.id = c.ticket_id JOIN tenant t ON t.id = c.tenant_id
-WHERE ($1::uuid IS NULL OR c.tenant_id = $1::uuid)
-  AND ($2::text = '' OR c.state = $2::text::charge_state)
-  AND (NOT $3::bool OR c.alarm <> '')
-  AND ($4::timestamptz IS NULL OR c.created_at >= $4::timestamptz)
-  AND ($5::timestamptz IS NULL OR (c.created_at, c.id) < ($5::timestamptz, $6::uuid))
-ORDER BY c.created_at DESC, c.id DESC LIMIT $7
+WHERE ($1::uuid IS NULL OR c.ticket_id = $1::uuid)
+  AND ($2::uuid IS NULL OR c.tenant_id = $2::uuid)
+  AND ($3::text = '' OR c.state = $3::text::charge_state)
+  AND (NOT $4::bool OR c.alarm <> '')
+  AND ($5::timestamptz IS NULL OR c.created_at >= $5::timestamptz)
+  AND ($6::timestamptz IS NULL OR (c.created_at, c.id) < ($6::timestamptz, $7::uuid))
+ORDER BY c.created_at DESC, c.id DESC LIMIT $8
 `
 
 type ChargePageParams struct {
+	TicketID pgtype.UUID
 	TenantID pgtype.UUID
 	State    string
 	Alarms   bool
@@ -164,10 +167,12 @@ type ChargePageRow struct {
 	Number     int64
 	Subject    string
 	TenantName string
+	ByHand     bool
 }
 
 func (q *Queries) ChargePage(ctx context.Context, arg ChargePageParams) ([]ChargePageRow, error) {
 	rows, err := q.db.Query(ctx, chargePage,
+		arg.TicketID,
 		arg.TenantID,
 		arg.State,
 		arg.Alarms,
@@ -202,6 +207,7 @@ func (q *Queries) ChargePage(ctx context.Context, arg ChargePageParams) ([]Charg
 			&i.Number,
 			&i.Subject,
 			&i.TenantName,
+			&i.ByHand,
 		); err != nil {
 			return nil, err
 		}

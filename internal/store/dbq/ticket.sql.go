@@ -223,15 +223,39 @@ func (q *Queries) DeleteCannedReply(ctx context.Context, argID id.Reply) (int64,
 }
 
 const deleteOldDrafts = `-- name: DeleteOldDrafts :execrows
-DELETE FROM ticket WHERE submitted_at IS NULL AND state IN ('draft', 'withdrawn') AND updated_at < $1::timestamptz
+DELETE FROM ticket WHERE submitted_at IS NULL
+  AND (state = 'draft' AND updated_at < $1::timestamptz OR state = 'withdrawn' AND updated_at < $2::timestamptz)
 `
 
-func (q *Queries) DeleteOldDrafts(ctx context.Context, before time.Time) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteOldDrafts, before)
+type DeleteOldDraftsParams struct {
+	Before          time.Time
+	DiscardedBefore time.Time
+}
+
+func (q *Queries) DeleteOldDrafts(ctx context.Context, arg DeleteOldDraftsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteOldDrafts, arg.Before, arg.DiscardedBefore)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const draftsMadeSince = `-- name: DraftsMadeSince :one
+SELECT count(*) FROM ticket WHERE tenant_id = $1 AND created_at > $2::timestamptz AND submitted_at IS NULL
+`
+
+type DraftsMadeSinceParams struct {
+	TenantID id.Tenant
+	Since    time.Time
+}
+
+// How many drafts were made since then that are none of a ticket that was
+// handed in.
+func (q *Queries) DraftsMadeSince(ctx context.Context, arg DraftsMadeSinceParams) (int64, error) {
+	row := q.db.QueryRow(ctx, draftsMadeSince, arg.TenantID, arg.Since)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const draftsOf = `-- name: DraftsOf :many
@@ -865,6 +889,16 @@ func (q *Queries) ListTicketsUrgent(ctx context.Context, arg ListTicketsUrgentPa
 	return items, nil
 }
 
+const lockOpening = `-- name: LockOpening :exec
+SELECT pg_advisory_xact_lock(hashtextextended('opening ' || $1::text, 0))
+`
+
+// Two presses of one person, one after the other.
+func (q *Queries) LockOpening(ctx context.Context, person string) error {
+	_, err := q.db.Exec(ctx, lockOpening, person)
+	return err
+}
+
 const lockTicket = `-- name: LockTicket :one
 SELECT tenant_id, id, number, kind, state, resume_state, priority, subject, site_id, account_id, assignee, merged_into, request, frozen, confirmed_by, confirmed_at, approved_by, approved_at, second_by, second_at, restore_id, reply_due_at, resolve_due_at, reply_late_at, resolve_late_at, replied_at, waits_since, remind_at, close_at, undo_asked, refund_why, stands, created_at, submitted_at, updated_at, ended_at, version, public_version, words, without_safety, without_by FROM ticket WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 `
@@ -991,6 +1025,37 @@ func (q *Queries) RevokeStaffAccess(ctx context.Context, arg RevokeStaffAccessPa
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const sameQuestion = `-- name: SameQuestion :one
+SELECT id FROM ticket WHERE tenant_id = $1 AND kind = 'support' AND account_id = $2
+  AND site_id IS NOT DISTINCT FROM $3::uuid AND subject = $4 AND request->>'happened' = $5::text
+  AND submitted_at > $6::timestamptz AND state <> 'withdrawn'
+ORDER BY submitted_at DESC LIMIT 1
+`
+
+type SameQuestionParams struct {
+	TenantID  id.Tenant
+	AccountID id.Account
+	SiteID    pgtype.UUID
+	Subject   string
+	Happened  string
+	Since     time.Time
+}
+
+// The question that a person asked a moment ago in the same words.
+func (q *Queries) SameQuestion(ctx context.Context, arg SameQuestionParams) (id.Ticket, error) {
+	row := q.db.QueryRow(ctx, sameQuestion,
+		arg.TenantID,
+		arg.AccountID,
+		arg.SiteID,
+		arg.Subject,
+		arg.Happened,
+		arg.Since,
+	)
+	var id id.Ticket
+	err := row.Scan(&id)
+	return id, err
 }
 
 const saveTicket = `-- name: SaveTicket :one
