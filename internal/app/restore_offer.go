@@ -113,7 +113,31 @@ func copiesToOffer(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site)
 	for _, r := range rows {
 		out = append(out, offered(r.ID, r.Kind, r.State, r.TakenAt, r.BinnedAt, r.VerifiedAt, r.Files, r.Bytes, r.RowTotal, r.TableTotal, r.Release, r.Seconds))
 	}
+	p, err := readPairs(ctx, tx, of, sid)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		if out[i].Kind == backup.Database {
+			out[i].Names = p.names(out[i].ID)
+		}
+	}
 	return out, nil
+}
+
+// names is what is known of the files that a database copy names; nil for nothing.
+func (p pairs) names(of id.Copy) *restore.Names {
+	i := slices.IndexFunc(p.copies, func(c dbq.CopiesToPairRow) bool { return c.ID == of })
+	if i < 0 || !p.copies[i].Listed {
+		return nil
+	}
+	n := &restore.Names{MissingAtSource: p.missing[of], Kept: p.copies[i].Kept, Fits: map[id.Copy]restore.Fit{}}
+	for k, row := range p.rows {
+		if k.database == of && row.State == dbq.PairStateMeasured {
+			n.Fits[k.data] = restore.Fit{Referenced: row.Referenced, Present: row.WithNamed}
+		}
+	}
+	return n
 }
 
 func offered(c id.Copy, kind backup.Kind, state catalog.State, taken time.Time, binned, verified *time.Time, files, bytes, rows int64, tables int32, release string, seconds float64) restore.Copy {

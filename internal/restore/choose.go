@@ -73,13 +73,17 @@ func choose(ask Ask, main *Copy, data []Copy, now time.Time) Choice {
 		c.Data, c.LostData = main, since(main.TakenAt, now)
 	}
 	if ask.What == Everything {
-		c.Data = Nearest(data, main.TakenAt)
+		c.Data = Best(*main, data)
 		c.Skew, c.LostData = c.Data.TakenAt.Sub(main.TakenAt), since(c.Data.TakenAt, now)
+		c.fit()
 		if c.Skew.Abs() > skewNoted {
 			c.Notes = append(c.Notes, NoteSkewed)
 		}
-		if c.Skew < -olderFrom {
+		if c.Skew < -olderFrom && c.Fit == nil {
 			c.Notes = append(c.Notes, NoteDataOlder)
+		}
+		if c.Fit != nil && c.Fit.Present < c.Fit.Referenced-c.MissingAtSource {
+			c.Notes = append(c.Notes, NoteFilesShort)
 		}
 	}
 	if main.TakenAt.After(ask.At) {
@@ -95,6 +99,38 @@ func choose(ask Ask, main *Copy, data []Copy, now time.Time) Choice {
 		c.LostData = 0 // nothing goes but what they replace
 	}
 	return c
+}
+
+// fit notes how much of what the database names comes back.
+func (c *Choice) fit() {
+	n := c.Database.Names
+	if n == nil {
+		return
+	}
+	c.MissingAtSource = n.MissingAtSource
+	if f, ok := n.Fits[c.Data.ID]; ok {
+		c.Fit = &f
+	}
+}
+
+// Best gives the data copy that fits a database copy best, as catalog.BestPair
+// has it; nil for none.
+func Best(database Copy, data []Copy) *Copy {
+	fits := make([]catalog.Fit, len(data))
+	missing := int64(0)
+	for i, d := range data {
+		fits[i] = catalog.Fit{ID: d.ID.String(), At: d.TakenAt, Good: d.Usable()}
+		if n := database.Names; n != nil {
+			missing = n.MissingAtSource
+			if f, ok := n.Fits[d.ID]; ok {
+				fits[i].Measured, fits[i].Referenced, fits[i].Present = true, f.Referenced, f.Present
+			}
+		}
+	}
+	if i := catalog.BestPair(database.TakenAt, missing, fits); i >= 0 {
+		return &data[i]
+	}
+	return nil
 }
 
 func since(t, now time.Time) time.Duration { return max(0, now.Sub(t)) }
@@ -136,11 +172,10 @@ func Partner(copies []Copy, of id.Copy) *Copy {
 	if i < 0 {
 		return nil
 	}
-	other := backup.Data
 	if copies[i].Kind == backup.Data {
-		other = backup.Database
+		return Nearest(ofKind(copies, backup.Database), copies[i].TakenAt)
 	}
-	return Nearest(ofKind(copies, other), copies[i].TakenAt)
+	return Best(copies[i], ofKind(copies, backup.Data))
 }
 
 // Bytes is how much a choice brings back.

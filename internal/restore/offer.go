@@ -28,7 +28,19 @@ type Copy struct {
 	Rows       int64
 	Release    string  // of Moodle, as the copy saw it; "" where unknown
 	Seconds    float64 // how long it took to take
+	Names      *Names  // of a database copy; nil: nobody knows what it names
 }
+
+// Names is what is known of the files that a database copy names.
+type Names struct {
+	MissingAtSource int64 // contents that were nowhere on the day
+	Kept            bool  // the files are kept with the copy
+	Fits            map[id.Copy]Fit
+}
+
+// Fit is how much of what a database copy names comes back with one data copy
+// and what is kept with the database copy.
+type Fit struct{ Referenced, Present int64 }
 
 // Choice is one way back: a database copy with the data copy that fits it
 // best, or one of the two where only that is asked for.
@@ -44,8 +56,12 @@ type Choice struct {
 	// the site since then goes. Zero where that part stays.
 	LostDatabase time.Duration
 	LostData     time.Duration
-	Notes        []Note
-	Estimate     Estimate
+	// Fit is how much of what the database names comes back with it; nil: it
+	// was not measured, or only one of the two is asked for.
+	Fit             *Fit
+	MissingAtSource int64 // of that, what was nowhere on the day of the database copy
+	Notes           []Note
+	Estimate        Estimate
 }
 
 // Note is one thing about a choice that a person should know.
@@ -53,12 +69,13 @@ type Note string
 
 // The notes.
 const (
-	NoteAfter      Note = "after"      // it is later than the moment: what went wrong may be in it
-	NoteSkewed     Note = "skewed"     // database and data are more than a day apart
-	NoteDataOlder  Note = "data_older" // files that were added between the two are missing from the data
-	NoteNoData     Note = "no_data"    // there is no data copy to go with it
-	NoteIncomplete Note = "incomplete" // a copy lacks what its problems name
-	NoteUnverified Note = "unverified" // nobody has read it again since it was stored
+	NoteAfter      Note = "after"       // it is later than the moment: what went wrong may be in it
+	NoteSkewed     Note = "skewed"      // database and data are more than a day apart
+	NoteDataOlder  Note = "data_older"  // files that were added between the two are missing from the data
+	NoteNoData     Note = "no_data"     // there is no data copy to go with it
+	NoteIncomplete Note = "incomplete"  // a copy lacks what its problems name
+	NoteUnverified Note = "unverified"  // nobody has read it again since it was stored
+	NoteFilesShort Note = "files_short" // some files that the database names come back from no copy, though they were there on the day
 )
 
 // Reason is why a choice is the best one.

@@ -291,3 +291,33 @@ func TestCheckWithoutSafety_WantsAReason(t *testing.T) {
 		t.Errorf("301 characters: %v", err)
 	}
 }
+
+func TestMakeOffer_TakesTheDataThatHoldsWhatTheDatabaseNames(t *testing.T) {
+	t.Parallel()
+	db, near, far := made(backup.Database, -12), made(backup.Data, -12.5), made(backup.Data, -8)
+	copies := func(n *restore.Names) []restore.Copy {
+		with := db
+		with.Names = n
+		return []restore.Copy{with, near, far}
+	}
+	for _, c := range []struct {
+		name  string
+		names *restore.Names
+		want  id.Copy
+		notes []restore.Note
+	}{
+		{"nothing known: the nearest", nil, near.ID, []restore.Note{restore.NoteDataOlder}},
+		{"not measured", &restore.Names{}, near.ID, []restore.Note{restore.NoteDataOlder}},
+		{"the nearest lacks some", &restore.Names{Fits: map[id.Copy]restore.Fit{near.ID: {Referenced: 10, Present: 9}, far.ID: {Referenced: 10, Present: 10}}}, far.ID, nil},
+		{"the nearest lacks what was nowhere", &restore.Names{MissingAtSource: 1, Fits: map[id.Copy]restore.Fit{near.ID: {Referenced: 10, Present: 9}, far.ID: {Referenced: 10, Present: 9}}}, near.ID, nil},
+		{"both lack some", &restore.Names{Fits: map[id.Copy]restore.Fit{near.ID: {Referenced: 10, Present: 7}, far.ID: {Referenced: 10, Present: 6}}}, near.ID, []restore.Note{restore.NoteFilesShort}},
+	} {
+		o := restore.MakeOffer(restore.Ask{What: restore.Everything}, copies(c.names), noon)
+		if len(o.Choices) != 1 || o.Choices[0].Data.ID != c.want || !slices.Equal(o.Choices[0].Notes, c.notes) {
+			t.Errorf("%s: %+v", c.name, o.Choices)
+		}
+		if p := restore.Partner(copies(c.names), db.ID); p == nil || p.ID != c.want {
+			t.Errorf("%s: its partner is %+v", c.name, p)
+		}
+	}
+}

@@ -119,18 +119,29 @@ func offerRow(c restore.Choice, best bool, now time.Time, zone *time.Location) d
 	default:
 		row.Data = "with data taken " + words.Span(c.Skew) + " after"
 	}
+	if c.Fit != nil && c.Fit.Present >= c.Fit.Referenced {
+		row.Data += ", and every file that the database names"
+	}
 	for _, n := range c.Notes {
 		switch n {
 		case restore.NoteSkewed:
 			row.Notes = append(row.Notes, "Database and data are more than a day apart.")
 		case restore.NoteDataOlder:
 			row.Notes = append(row.Notes, "Files that were added between the two are missing from the data.")
+		case restore.NoteFilesShort:
+			row.Notes = append(row.Notes, filesShort(c))
 		case restore.NoteUnverified:
 			row.Notes = append(row.Notes, "Not every copy of it was read back since it was stored.")
 		case restore.NoteAfter, restore.NoteNoData, restore.NoteIncomplete:
 		}
 	}
 	return row
+}
+
+// filesShort says how many of the files that the database names would not come back.
+func filesShort(c restore.Choice) string {
+	lost := c.Fit.Referenced - c.Fit.Present
+	return "Of the " + words.Many(c.Fit.Referenced, "file", "files") + " that the database names, " + words.Count(lost) + " come back from no copy."
 }
 
 // startRestore begins one: POST /restores.
