@@ -19,15 +19,23 @@ ALTER TABLE repository
   ADD COLUMN scanned_at    timestamptz, -- every byte of it was read
   ADD COLUMN scan_at       timestamptz,
   ADD COLUMN scanned_bytes bigint NOT NULL DEFAULT 0 CHECK (scanned_bytes >= 0),
+  ADD COLUMN frail         int NOT NULL DEFAULT 0 CHECK (frail >= 0), -- packs that carry no readable index of their own; what they hold is sound
   ADD COLUMN damage        text NOT NULL DEFAULT '',    -- what is wrong, in words; '' for nothing
-  ADD COLUMN damage_state  text NOT NULL DEFAULT '' CHECK (damage_state IN ('', 'found', 'healing', 'lost', 'acknowledged')),
+  ADD COLUMN damage_state  text NOT NULL DEFAULT '' CHECK (damage_state IN ('', 'found', 'healing', 'proving', 'lost', 'acknowledged')),
   ADD COLUMN damaged_at    timestamptz,                 -- when it was first seen
+  ADD COLUMN healing_since timestamptz,                 -- a run that was given out later brings back what there is
   ADD CHECK ((damage_state = '') = (damage = '')),
-  ADD CHECK ((damage_state = '') = (damaged_at IS NULL));
+  ADD CHECK ((damage_state = '') = (damaged_at IS NULL)),
+  ADD CHECK ((damage_state = 'healing') <= (healing_since IS NOT NULL));
 CREATE INDEX repository_scan ON repository (destination_id, scan_at) WHERE state = 'ready';
 CREATE INDEX repository_look ON repository (destination_id, look_at) WHERE state = 'ready';
 CREATE INDEX repository_unplanned ON repository (created_at) WHERE scan_at IS NULL;
 CREATE INDEX repository_damaged ON repository (damaged_at) WHERE damage_state <> '';
+
+-- While damage is neither repaired nor acknowledged nothing of that kind is
+-- deleted; here, because customers see why a copy stays.
+ALTER TABLE schedule ADD COLUMN damage_stops boolean NOT NULL DEFAULT false;
+CREATE INDEX schedule_damage_stops ON schedule (tenant_id, site_id, kind) WHERE damage_stops;
 
 -- What each data run saw that could mean damage or an attack, and what was
 -- made of it. The newest of a site are kept.
@@ -74,7 +82,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON tamper_look TO holdfast_worker;
 -- +goose Down
 ALTER TABLE site DROP COLUMN tamper_at;
 DROP TABLE tamper_look;
+ALTER TABLE schedule DROP COLUMN damage_stops;
 ALTER TABLE repository DROP COLUMN sampled_at, DROP COLUMN looked_at, DROP COLUMN look_at, DROP COLUMN scanned_at, DROP COLUMN scan_at,
-  DROP COLUMN scanned_bytes, DROP COLUMN damage, DROP COLUMN damage_state, DROP COLUMN damaged_at;
+  DROP COLUMN scanned_bytes, DROP COLUMN frail, DROP COLUMN damage, DROP COLUMN damage_state, DROP COLUMN damaged_at, DROP COLUMN healing_since;
 DROP INDEX keeper_task_of_repository;
 ALTER TABLE keeper_task DROP COLUMN percent;

@@ -122,6 +122,9 @@ func (a *App) Poll(ctx context.Context, h AgentHost, r agentproto.PollRequest, f
 			return err
 		}
 		answer.Stop = strangers(leased, tasks, held)
+		if _, err := tx.NoteBusy(ctx, dbq.NoteBusyParams{ID: h.ID, Busy: clip(r.Busy, 300), Now: tx.Now}); err != nil {
+			return err
+		}
 		if state != dbq.HostStateActive {
 			return nil
 		}
@@ -134,7 +137,7 @@ func (a *App) Poll(ctx context.Context, h AgentHost, r agentproto.PollRequest, f
 		if free <= 0 {
 			return nil
 		}
-		leases, err := a.lease(ctx, tx, h, r.Epoch, free)
+		leases, err := a.lease(ctx, tx, h, r.Epoch, free, r.Busy != "")
 		answer.Leases = append(answer.Leases, leases...)
 		return err
 	})
@@ -238,15 +241,16 @@ func strangers(leased []dbq.LeasedRunsRow, tasks []dbq.LeasedTasksRow, held []ag
 }
 
 // lease gives out up to free tasks and runs, the tasks first: a restore goes
-// before every backup, and an agent that cannot do restores is given none.
-func (a *App) lease(ctx context.Context, tx *store.Tx, h AgentHost, epoch int64, free int) (leases []agentproto.Lease, err error) {
+// before every backup, and an agent that cannot do restores is given none. A
+// host that is busy is given no backups.
+func (a *App) lease(ctx context.Context, tx *store.Tx, h AgentHost, epoch int64, free int, busy bool) (leases []agentproto.Lease, err error) {
 	leases = []agentproto.Lease{}
 	if h.Protocol >= restoreProtocol {
 		if leases, err = a.leaseTasks(ctx, tx, h, epoch, free); err != nil {
 			return nil, err
 		}
 	}
-	if free -= len(leases); free <= 0 {
+	if free -= len(leases); free <= 0 || busy {
 		return leases, nil
 	}
 	runs, err := a.leaseRuns(ctx, tx, h, epoch, free)
@@ -261,7 +265,7 @@ func (a *App) leaseRuns(ctx context.Context, tx *store.Tx, h AgentHost, epoch in
 	if err != nil {
 		return nil, err
 	}
-	picked, err := tx.PickRuns(ctx, dbq.PickRunsParams{HostID: h.ID, Free: int32(free), Limited: at.destinations, Places: at.places, Restores: h.Protocol >= restoreProtocol}) //nolint:gosec // at most 64
+	picked, err := tx.PickRuns(ctx, dbq.PickRunsParams{HostID: h.ID, Now: tx.Now, Free: int32(free), Limited: at.destinations, Places: at.places, Restores: h.Protocol >= restoreProtocol}) //nolint:gosec // at most 64
 	if err != nil {
 		return nil, err
 	}

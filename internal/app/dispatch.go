@@ -42,6 +42,9 @@ func (a *App) DispatchRun(ctx context.Context, run id.Run) error {
 		if err != nil || r.State != backup.Planned || r.NotBefore.After(tx.Now) {
 			return err
 		}
+		if r.ClosesAt != nil && !r.ClosesAt.After(tx.Now) {
+			return nil // the planner puts it off until its site's hours open again
+		}
 		ready, err := a.ensureRepository(ctx, tx, r)
 		if err != nil || !ready {
 			return err // when the keeper has made it, the run is dispatched again

@@ -47,6 +47,9 @@ func (a *App) Plan(ctx context.Context, d time.Duration) (Planned, error) {
 	var done Planned
 	soft, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
+	if err := a.reopen(ctx, soft); err != nil {
+		return done, err
+	}
 	for soft.Err() == nil {
 		var keys []dbq.DueStartsRow
 		err := a.system(ctx, "planner", func(ctx context.Context, tx *store.Tx) (err error) {

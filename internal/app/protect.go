@@ -53,6 +53,9 @@ func protectRun(ctx context.Context, tx *store.Tx, open dbq.Run, keep Protection
 	if err != nil || n == 0 {
 		return err
 	}
+	if err := unbind(ctx, tx, open); err != nil {
+		return err
+	}
 	return tx.Event(ctx, "run.protected", runSubject(open.TenantID, open.SiteID, open.ID), map[string]any{"protect_days": keep.Days, "protect_why": keep.Reason})
 }
 

@@ -95,7 +95,7 @@ func (a *App) RetryRun(ctx context.Context, who authz.Actor, run id.Run) (Starte
 		open, err := tx.OpenRunOf(ctx, dbq.OpenRunOfParams{TenantID: old.TenantID, SiteID: old.SiteID, Kind: old.Kind})
 		if err == nil {
 			out.Run, out.Joined = open.ID, true
-			return nil
+			return unbind(ctx, tx, open)
 		}
 		if !isNoRows(err) {
 			return err

@@ -105,6 +105,7 @@ func rulesAt(ctx context.Context, tx *store.Tx, row dbq.Schedule) (policy.Policy
 // readTimetable reads a row, and brings it under the policy of today.
 func readTimetable(ctx context.Context, tx *store.Tx, row dbq.Schedule, s dbq.SiteForTenantRow, r rules) (*timetable, error) {
 	now := tx.Now
+	r.Hours = hoursOf(s.BackupHours, s.TenantHours)
 	t := &timetable{
 		row: row, site: s, rules: r, zone: siteZone(s.TimeZone), begun: map[policy.Tier]time.Time{},
 		now: now, active: s.State == dbq.SiteStateActive,
@@ -179,7 +180,8 @@ const (
 	maxPause   = 4 * time.Hour
 )
 
-// nextSlot gives when the site starts for the first slot that is due after t.
+// nextSlot gives when the site starts for the first slot that is due after t,
+// whatever its hours.
 func (t *timetable) nextSlot(after time.Time) (time.Time, bool) {
 	var best time.Time
 	found := false
@@ -198,7 +200,7 @@ func (t *timetable) spread() time.Duration {
 // derive sets the row's instants anew. Open tells whether a run is open: then
 // its end derives them again.
 func (t *timetable) derive(open bool) {
-	t.row.DueAt, t.row.StartAt, t.row.OverdueAt = nil, nil, nil
+	t.row.DueAt, t.row.StartAt, t.row.OverdueAt, t.row.ClosesAt = nil, nil, nil, nil
 	due, ok := policy.NextDue(t.rules.Policy, t.row.Kind, t.zone, t.state, t.row.RegisteredAt, t.newest())
 	if !ok {
 		return
@@ -212,14 +214,43 @@ func (t *timetable) derive(open bool) {
 	if open {
 		return
 	}
-	start := due
-	if t.row.NewestGoodAt != nil {
-		start = due.Add(t.spread())
+	if t.row.NewestGoodAt == nil { // a first copy waits for no hours
+		start := due
+		if t.row.Failures > 0 {
+			start = t.after(start, t.now.Add(pause(t.row.Failures)))
+		}
+		t.row.StartAt = &start
+		return
 	}
+	start, closes := t.rules.StartIn(t.zone, t.row.SiteID.UUID(), due, t.now)
+	t.start(start, closes)
 	if t.row.Failures > 0 {
-		start = t.after(start, t.now.Add(pause(t.row.Failures)))
+		t.putOff(t.after(start, t.now.Add(pause(t.row.Failures))))
 	}
-	t.row.StartAt = &start
+}
+
+// start notes a start and when the hours that it lies in end.
+func (t *timetable) start(at, closes time.Time) {
+	t.row.StartAt, t.row.ClosesAt = &at, nil
+	if !closes.IsZero() {
+		t.row.ClosesAt = &closes
+	}
+}
+
+// putOff puts the start off until wait, or until the site's hours open after it.
+func (t *timetable) putOff(wait time.Time) {
+	if o, ok := t.rules.Hours.Opening(t.zone, wait); t.row.NewestGoodAt != nil && ok {
+		t.start(later(wait, o.From), o.To)
+		return
+	}
+	t.start(wait, time.Time{})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // after puts a start off until wait, but never beyond the next slot.
@@ -236,7 +267,7 @@ func (t *timetable) after(start, wait time.Time) time.Time {
 // skip puts the next start off until the next slot: a person stopped the run.
 func (t *timetable) skip() {
 	if next, ok := t.nextSlot(t.now); ok && t.row.StartAt != nil && next.After(*t.row.StartAt) {
-		t.row.StartAt = &next
+		t.putOff(next)
 	}
 }
 
@@ -332,7 +363,7 @@ func (t *timetable) save(ctx context.Context, tx *store.Tx) error {
 	_, err = tx.SaveSchedule(ctx, dbq.SaveScheduleParams{
 		TenantID: t.row.TenantID, SiteID: t.row.SiteID, Kind: t.row.Kind, PolicyID: t.row.PolicyID, PolicyVersion: t.row.PolicyVersion,
 		State: state, Begun: begun, NewestGoodAt: t.row.NewestGoodAt, Failures: t.row.Failures,
-		DueAt: t.row.DueAt, StartAt: t.row.StartAt, OverdueAt: t.row.OverdueAt, RetainAt: t.row.RetainAt,
+		DueAt: t.row.DueAt, StartAt: t.row.StartAt, OverdueAt: t.row.OverdueAt, RetainAt: t.row.RetainAt, ClosesAt: t.row.ClosesAt,
 	})
 	return err
 }
@@ -362,6 +393,11 @@ func rederive(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.Site, kind
 		t.row.RetainAt = &tx.Now
 		if err := t.save(ctx, tx); err != nil {
 			return err
+		}
+		if open {
+			if err := t.bind(ctx, tx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

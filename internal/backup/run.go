@@ -92,17 +92,18 @@ const (
 	Retry       Verb = "retry"        // it failed and will be tried again
 	Fail        Verb = "fail"         // it failed for good
 	Cancel      Verb = "cancel"       // a person stopped it
+	PutOff      Verb = "put_off"      // its site's hours closed before it began
 )
 
 // Verbs are all verbs.
 func Verbs() []Verb {
-	return []Verb{Dispatch, Lease, Lose, FinishGood, FinishShort, Retry, Fail, Cancel}
+	return []Verb{Dispatch, Lease, Lose, FinishGood, FinishShort, Retry, Fail, Cancel, PutOff}
 }
 
 // table is the whole life of a run; what it omits is refused.
 var table = map[State]map[Verb]State{
-	Planned: {Dispatch: Queued, Cancel: Cancelled},
-	Queued:  {Lease: Leased, Cancel: Cancelled},
+	Planned: {Dispatch: Queued, Cancel: Cancelled, PutOff: Planned},
+	Queued:  {Lease: Leased, Cancel: Cancelled, PutOff: Planned},
 	Leased: {
 		Lose: Queued, FinishGood: Good, FinishShort: Incomplete,
 		Retry: Planned, Fail: Failed, Cancel: Cancelled,

@@ -10,8 +10,8 @@ import (
 func TestApply_RefusesWhatTheTableOmits(t *testing.T) {
 	t.Parallel()
 	allowed := map[backup.State]map[backup.Verb]backup.State{
-		backup.Planned: {backup.Dispatch: backup.Queued, backup.Cancel: backup.Cancelled},
-		backup.Queued:  {backup.Lease: backup.Leased, backup.Cancel: backup.Cancelled},
+		backup.Planned: {backup.Dispatch: backup.Queued, backup.Cancel: backup.Cancelled, backup.PutOff: backup.Planned},
+		backup.Queued:  {backup.Lease: backup.Leased, backup.Cancel: backup.Cancelled, backup.PutOff: backup.Planned},
 		backup.Leased: {
 			backup.Lose: backup.Queued, backup.FinishGood: backup.Good, backup.FinishShort: backup.Incomplete,
 			backup.Retry: backup.Planned, backup.Fail: backup.Failed, backup.Cancel: backup.Cancelled,

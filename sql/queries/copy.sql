@@ -52,7 +52,7 @@ SELECT * FROM keeper_task WHERE id = $1;
 -- name: TakeTask :one
 UPDATE keeper_task SET state = 'running', attempt = attempt + 1
 WHERE id = (SELECT k.id FROM keeper_task k WHERE k.destination_id = $1 AND k.state = 'queued' AND k.not_before <= $2
-    AND (k.kind IN ('verify_copy', 'measure_pair') OR (SELECT d.state FROM destination d WHERE d.id = $1) = 'active')
+    AND (k.kind IN ('verify_copy', 'measure_pair', 'scan_repository') OR (SELECT d.state FROM destination d WHERE d.id = $1) = 'active')
   ORDER BY (k.kind = 'create_repository') DESC, k.not_before LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING *;
 

@@ -6,7 +6,7 @@
 SELECT due.tenant_id, due.site_id, due.kind, due.host_id FROM (
   SELECT d.tenant_id, d.site_id, d.kind, s.host_id
   FROM schedule d JOIN site s ON s.tenant_id = d.tenant_id AND s.id = d.site_id JOIN host h ON h.id = s.host_id
-  WHERE d.start_at <= sqlc.arg(now)::timestamptz AND s.state = 'active' AND h.state = 'active'
+  WHERE d.start_at <= sqlc.arg(now)::timestamptz AND (d.closes_at IS NULL OR d.closes_at > sqlc.arg(now)::timestamptz) AND s.state = 'active' AND h.state = 'active'
     AND NOT EXISTS (SELECT 1 FROM run r WHERE r.site_id = d.site_id AND r.kind = d.kind AND r.state IN ('planned', 'queued', 'leased'))
   ORDER BY d.start_at LIMIT sqlc.arg(page_size)
 ) due ORDER BY due.host_id, due.site_id;
@@ -23,17 +23,18 @@ WITH wanted AS (
   SELECT unnest((SELECT sqlc.arg(tenants)::uuid[])) AS tenant_id, unnest((SELECT sqlc.arg(sites)::uuid[])) AS site_id, unnest((SELECT sqlc.arg(kinds)::text[]))::backup_kind AS kind,
     unnest((SELECT sqlc.arg(runs)::uuid[])) AS run_id
 ), due AS (
-  SELECT d.tenant_id, d.site_id, d.kind, s.host_id, wanted.run_id,
+  SELECT d.tenant_id, d.site_id, d.kind, s.host_id, wanted.run_id, d.closes_at,
     (CASE WHEN d.newest_good_at IS NULL THEN 'initial' ELSE 'scheduled' END)::run_reason AS reason
   FROM wanted JOIN schedule d ON d.tenant_id = wanted.tenant_id AND d.site_id = wanted.site_id AND d.kind = wanted.kind
   JOIN site s ON s.tenant_id = d.tenant_id AND s.id = d.site_id JOIN host h ON h.id = s.host_id
-  WHERE d.start_at <= sqlc.arg(now)::timestamptz AND s.state = 'active' AND h.state = 'active'
+  WHERE d.start_at <= sqlc.arg(now)::timestamptz AND (d.closes_at IS NULL OR d.closes_at > sqlc.arg(now)::timestamptz) AND s.state = 'active' AND h.state = 'active'
   FOR UPDATE OF d SKIP LOCKED
 ), made AS (
-  INSERT INTO run (tenant_id, id, site_id, host_id, kind, reason, priority, max_attempts, not_before, created_at, asked_by)
+  INSERT INTO run (tenant_id, id, site_id, host_id, kind, reason, priority, max_attempts, not_before, created_at, asked_by, closes_at)
   SELECT due.tenant_id, due.run_id, due.site_id, due.host_id, due.kind, due.reason,
     CASE WHEN due.reason = 'initial' THEN sqlc.arg(initial_priority)::smallint ELSE sqlc.arg(scheduled_priority)::smallint END,
-    sqlc.arg(max_attempts)::int, sqlc.arg(now)::timestamptz, sqlc.arg(now)::timestamptz, sqlc.arg(actor)::text
+    sqlc.arg(max_attempts)::int, sqlc.arg(now)::timestamptz, sqlc.arg(now)::timestamptz, sqlc.arg(actor)::text,
+    CASE WHEN due.reason = 'scheduled' THEN due.closes_at END
   FROM due
   ON CONFLICT (site_id, kind) WHERE state IN ('planned', 'queued', 'leased') DO NOTHING
   RETURNING run.tenant_id, run.id, run.site_id, run.host_id, run.kind, run.reason
@@ -51,6 +52,7 @@ SELECT made.host_id, count(*) AS runs FROM made GROUP BY made.host_id;
 SELECT r.tenant_id, r.id, r.site_id, p.destination_id
 FROM run r JOIN repository p ON p.tenant_id = r.tenant_id AND p.site_id = r.site_id AND p.kind = r.kind
 WHERE r.host_id = $1 AND r.state = 'planned' AND r.not_before <= sqlc.arg(now)::timestamptz AND p.state = 'ready'
+  AND (r.closes_at IS NULL OR r.closes_at > sqlc.arg(now)::timestamptz)
 ORDER BY r.not_before LIMIT sqlc.arg(page_size)
 FOR UPDATE OF r SKIP LOCKED;
 

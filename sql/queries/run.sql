@@ -133,6 +133,7 @@ WITH held AS (
   FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
   LEFT JOIN destination d ON d.id = r.destination_id LEFT JOIN place ON place.destination_id = r.destination_id
   WHERE r.host_id = $1 AND r.state = 'queued' AND s.state = 'active' AND coalesce(d.state, 'active') = 'active'
+    AND (r.closes_at IS NULL OR r.closes_at > sqlc.arg(now)::timestamptz)
     AND (coalesce(d.max_runs, 0) = 0 OR place.places > 0)
     AND NOT EXISTS (SELECT 1 FROM held WHERE held.site_id = r.site_id)
     AND NOT EXISTS (SELECT 1 FROM host_task k WHERE k.site_id = r.site_id

@@ -11,7 +11,7 @@ SELECT * FROM schedule WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind;
 
 -- name: SaveSchedule :execrows
 UPDATE schedule SET policy_id = sqlc.narg(policy_id), policy_version = $4, state = $5, begun = $6, newest_good_at = $7, failures = $8,
-  due_at = $9, start_at = $10, overdue_at = $11, retain_at = $12
+  due_at = $9, start_at = $10, overdue_at = $11, retain_at = $12, closes_at = sqlc.narg(closes_at)
 WHERE tenant_id = $1 AND site_id = $2 AND kind = $3;
 
 -- name: SaveRetention :execrows
@@ -157,7 +157,8 @@ UPDATE schedule SET start_at = NULL, retain_at = sqlc.arg(now)::timestamptz
 WHERE start_at > sqlc.arg(day)::timestamptz OR retain_at > sqlc.arg(week)::timestamptz OR newest_good_at > sqlc.arg(now)::timestamptz;
 
 -- name: HurryRunsAfterJump :execrows
-UPDATE run SET not_before = sqlc.arg(now)::timestamptz WHERE state = 'planned' AND not_before > sqlc.arg(day)::timestamptz;
+UPDATE run SET not_before = sqlc.arg(now)::timestamptz, closes_at = CASE WHEN closes_at IS NULL THEN NULL ELSE sqlc.arg(now)::timestamptz END
+WHERE state = 'planned' AND not_before > sqlc.arg(day)::timestamptz;
 
 -- name: HurryTasksAfterJump :execrows
 UPDATE keeper_task SET not_before = sqlc.arg(now)::timestamptz WHERE state = 'queued' AND not_before > sqlc.arg(day)::timestamptz;

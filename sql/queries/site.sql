@@ -8,7 +8,7 @@ FROM site s JOIN host h ON h.id = s.host_id JOIN tenant t ON t.id = s.tenant_id
 WHERE s.name = $1 AND s.state <> 'removed';
 
 -- name: SiteForTenant :one
-SELECT s.*, t.name AS tenant_name, t.slug AS tenant_slug
+SELECT s.*, t.name AS tenant_name, t.slug AS tenant_slug, t.backup_hours AS tenant_hours
 FROM site s JOIN tenant t ON t.id = s.tenant_id WHERE s.tenant_id = $1 AND s.id = $2 AND s.state <> 'removed';
 
 -- name: TenantOfSite :one

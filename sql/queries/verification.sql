@@ -16,7 +16,12 @@ FROM (SELECT unnest(sqlc.arg(tenants)::uuid[]) AS tenant_id, unnest(sqlc.arg(ids
 WHERE r.tenant_id = k.tenant_id AND r.id = k.id AND r.scan_at IS NULL;
 
 -- name: CountOpenScans :one
-SELECT count(*) FROM keeper_task WHERE destination_id = $1 AND kind = 'scan_repository' AND state IN ('queued', 'running');
+SELECT count(*) FILTER (WHERE percent > 0) AS scans, count(*) FILTER (WHERE percent = 0) AS looks
+FROM keeper_task WHERE destination_id = $1 AND kind = 'scan_repository' AND state IN ('queued', 'running');
+
+-- name: RederiveScansAfterJump :execrows
+UPDATE repository SET scan_at = NULL, look_at = NULL, scanned_at = least(scanned_at, sqlc.arg(now)::timestamptz), looked_at = least(looked_at, sqlc.arg(now)::timestamptz)
+WHERE scan_at > sqlc.arg(latest)::timestamptz OR look_at > sqlc.arg(latest_look)::timestamptz;
 
 -- The repositories of a destination whose turn it is to be read whole, the one
 -- that waits longest first; what could not be read for good waits a while.
@@ -42,30 +47,33 @@ UPDATE repository SET sampled_at = $3 WHERE tenant_id = $1 AND id = $2;
 UPDATE repository SET looked_at = $3, look_at = sqlc.arg(next) WHERE tenant_id = $1 AND id = $2;
 
 -- name: NoteScan :execrows
-UPDATE repository SET looked_at = sqlc.arg(now), look_at = sqlc.arg(next_look), scanned_at = sqlc.arg(now), scan_at = sqlc.arg(next_scan), scanned_bytes = sqlc.arg(bytes)
+UPDATE repository SET looked_at = sqlc.arg(now), look_at = sqlc.arg(next_look), scanned_at = sqlc.arg(now), scan_at = sqlc.arg(next_scan), scanned_bytes = sqlc.arg(bytes), frail = sqlc.arg(frail)
 WHERE tenant_id = $1 AND id = $2;
 
 -- name: LockRepository :one
 SELECT * FROM repository WHERE tenant_id = $1 AND id = $2 FOR UPDATE;
 
 -- name: SetDamage :execrows
-UPDATE repository SET damage = $3, damage_state = $4, damaged_at = $5, repair_wanted = $6 WHERE tenant_id = $1 AND id = $2;
+UPDATE repository SET damage = $3, damage_state = $4, damaged_at = $5, healing_since = $6, repair_wanted = $7 WHERE tenant_id = $1 AND id = $2;
 
--- name: DamagedRepository :one
-SELECT EXISTS (SELECT 1 FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND damage_state IN ('found', 'healing', 'lost'))::boolean;
+-- name: SetDamageStops :execrows
+UPDATE schedule SET damage_stops = $4, retain_at = $5 WHERE tenant_id = $1 AND site_id = $2 AND kind = $3;
 
--- Of every site, those whose damage stops retention: few.
--- name: DamagedRepositories :many
-SELECT site_id, kind FROM repository WHERE damage_state <> '' AND damage_state <> 'acknowledged';
+-- name: DamageStops :one
+SELECT EXISTS (SELECT 1 FROM schedule WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND damage_stops)::boolean;
+
+-- Of every site, the kinds whose damage stops deletions: few.
+-- name: DamageStopsOf :many
+SELECT site_id, kind FROM schedule WHERE damage_stops;
 
 -- What a repository is meant to hold, with what puts each back.
 -- name: ManifestsOfRepository :many
-SELECT c.snapshot, c.manifest FROM copy c WHERE c.tenant_id = sqlc.arg(tenant_id) AND c.repository_id = sqlc.arg(repository_id) AND c.state NOT IN ('deleting', 'gone')
+SELECT c.snapshot, c.manifest, c.sha256 FROM copy c WHERE c.tenant_id = sqlc.arg(tenant_id) AND c.repository_id = sqlc.arg(repository_id) AND c.state NOT IN ('deleting', 'gone')
 UNION ALL
-SELECT l.snapshot, l.manifest FROM reference_list l JOIN copy c ON c.tenant_id = l.tenant_id AND c.id = l.copy_id
+SELECT l.snapshot, l.manifest, '' FROM reference_list l JOIN copy c ON c.tenant_id = l.tenant_id AND c.id = l.copy_id
 WHERE c.tenant_id = sqlc.arg(tenant_id) AND c.repository_id = sqlc.arg(repository_id) AND c.state NOT IN ('deleting', 'gone')
 UNION ALL
-SELECT l.files_snapshot, l.files_manifest FROM reference_list l JOIN copy c ON c.tenant_id = l.tenant_id AND c.id = l.copy_id
+SELECT l.files_snapshot, l.files_manifest, '' FROM reference_list l JOIN copy c ON c.tenant_id = l.tenant_id AND c.id = l.copy_id
 WHERE l.tenant_id = sqlc.arg(tenant_id) AND l.files_repository_id = sqlc.arg(repository_id) AND l.files_snapshot <> '' AND c.state NOT IN ('deleting', 'gone');
 
 -- name: CopiesBySnapshot :many
@@ -85,6 +93,13 @@ FROM copy c WHERE c.tenant_id = l.tenant_id AND c.id = l.copy_id AND l.tenant_id
 
 -- name: MoveNamedSnapshot :execrows
 UPDATE reference_list SET files_snapshot = sqlc.arg(to_snapshot) WHERE tenant_id = $1 AND files_repository_id = sqlc.arg(repository_id) AND files_snapshot = sqlc.arg(from_snapshot);
+
+-- How many storages of a destination were found damaged lately.
+-- name: CountDamagedSince :one
+SELECT count(*) FROM repository WHERE destination_id = $1 AND damage_state <> '' AND damaged_at > sqlc.arg(since)::timestamptz;
+
+-- name: NoteHealed :execrows
+UPDATE repository SET repair_wanted = '', damage_state = 'proving' WHERE tenant_id = $1 AND id = $2 AND damage_state = 'healing';
 
 -- name: ForgetOldScans :execrows
 DELETE FROM keeper_task k WHERE k.repository_id = $1 AND k.kind = 'scan_repository' AND k.state IN ('done', 'failed') AND k.id <> $2;

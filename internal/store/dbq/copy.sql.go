@@ -463,7 +463,7 @@ func (q *Queries) SetVerified(ctx context.Context, arg SetVerifiedParams) (int64
 const takeTask = `-- name: TakeTask :one
 UPDATE keeper_task SET state = 'running', attempt = attempt + 1
 WHERE id = (SELECT k.id FROM keeper_task k WHERE k.destination_id = $1 AND k.state = 'queued' AND k.not_before <= $2
-    AND (k.kind IN ('verify_copy', 'measure_pair') OR (SELECT d.state FROM destination d WHERE d.id = $1) = 'active')
+    AND (k.kind IN ('verify_copy', 'measure_pair', 'scan_repository') OR (SELECT d.state FROM destination d WHERE d.id = $1) = 'active')
   ORDER BY (k.kind = 'create_repository') DESC, k.not_before LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING tenant_id, id, site_id, destination_id, repository_id, copy_id, kind, state, attempt, not_before, error, created_at, finished_at, percent
 `

@@ -143,7 +143,7 @@ SELECT s.tenant_id, s.id, s.name, s.state, s.facts, s.host_id, s.tenant_name,
   coalesce(open_run.kind::text, '')::text AS open_kind, coalesce(open_run.state::text, '')::text AS open_state, coalesce(open_run.progress, '{}')::jsonb AS open_progress,
   coalesce(bad.kind::text, '')::text AS failed_kind, coalesce(bad.error, '')::text AS failed_error,
   dbs.overdue_at AS database_late_at, fss.overdue_at AS data_late_at, (s.legal_hold <> '')::bool AS held
-FROM (SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.tamper_at, s.exclusions, s.exclusions_version, t.name AS tenant_name, late.since
+FROM (SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.tamper_at, s.exclusions, s.exclusions_version, s.backup_hours, t.name AS tenant_name, late.since
   FROM (SELECT d.tenant_id, d.site_id, min(d.overdue_at) AS since FROM schedule d WHERE d.overdue_at <= $1::timestamptz
       AND ($2::uuid IS NULL OR d.tenant_id = $2::uuid)
       AND ($3::text = '' OR EXISTS (SELECT 1 FROM site x JOIN tenant y ON y.id = x.tenant_id WHERE x.tenant_id = d.tenant_id AND x.id = d.site_id

@@ -99,7 +99,7 @@ func (q *Queries) HelloHost(ctx context.Context, arg HelloHostParams) (int64, er
 }
 
 const hostByCredential = `-- name: HostByCredential :one
-SELECT id, name, state, credential_hash, epoch, instance, poll_seq, max_runs, agent_version, protocol, hostname, clock_skew_ms, last_seen_at, created_at FROM host WHERE credential_hash = $1
+SELECT id, name, state, credential_hash, epoch, instance, poll_seq, max_runs, agent_version, protocol, hostname, clock_skew_ms, last_seen_at, created_at, busy, busy_since FROM host WHERE credential_hash = $1
 `
 
 func (q *Queries) HostByCredential(ctx context.Context, credentialHash []byte) (Host, error) {
@@ -120,12 +120,14 @@ func (q *Queries) HostByCredential(ctx context.Context, credentialHash []byte) (
 		&i.ClockSkewMs,
 		&i.LastSeenAt,
 		&i.CreatedAt,
+		&i.Busy,
+		&i.BusySince,
 	)
 	return i, err
 }
 
 const hostByID = `-- name: HostByID :one
-SELECT id, name, state, credential_hash, epoch, instance, poll_seq, max_runs, agent_version, protocol, hostname, clock_skew_ms, last_seen_at, created_at FROM host WHERE id = $1
+SELECT id, name, state, credential_hash, epoch, instance, poll_seq, max_runs, agent_version, protocol, hostname, clock_skew_ms, last_seen_at, created_at, busy, busy_since FROM host WHERE id = $1
 `
 
 func (q *Queries) HostByID(ctx context.Context, argID id.Host) (Host, error) {
@@ -146,12 +148,14 @@ func (q *Queries) HostByID(ctx context.Context, argID id.Host) (Host, error) {
 		&i.ClockSkewMs,
 		&i.LastSeenAt,
 		&i.CreatedAt,
+		&i.Busy,
+		&i.BusySince,
 	)
 	return i, err
 }
 
 const hostByName = `-- name: HostByName :one
-SELECT id, name, state, credential_hash, epoch, instance, poll_seq, max_runs, agent_version, protocol, hostname, clock_skew_ms, last_seen_at, created_at FROM host WHERE name = $1
+SELECT id, name, state, credential_hash, epoch, instance, poll_seq, max_runs, agent_version, protocol, hostname, clock_skew_ms, last_seen_at, created_at, busy, busy_since FROM host WHERE name = $1
 `
 
 func (q *Queries) HostByName(ctx context.Context, name string) (Host, error) {
@@ -172,12 +176,14 @@ func (q *Queries) HostByName(ctx context.Context, name string) (Host, error) {
 		&i.ClockSkewMs,
 		&i.LastSeenAt,
 		&i.CreatedAt,
+		&i.Busy,
+		&i.BusySince,
 	)
 	return i, err
 }
 
 const hostOverview = `-- name: HostOverview :one
-SELECT h.id, h.name, h.state, h.credential_hash, h.epoch, h.instance, h.poll_seq, h.max_runs, h.agent_version, h.protocol, h.hostname, h.clock_skew_ms, h.last_seen_at, h.created_at,
+SELECT h.id, h.name, h.state, h.credential_hash, h.epoch, h.instance, h.poll_seq, h.max_runs, h.agent_version, h.protocol, h.hostname, h.clock_skew_ms, h.last_seen_at, h.created_at, h.busy, h.busy_since,
   (SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed') AS sites,
   (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running,
   (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'queued') AS waiting
@@ -209,6 +215,8 @@ func (q *Queries) HostOverview(ctx context.Context, argID id.Host) (HostOverview
 		&i.Host.ClockSkewMs,
 		&i.Host.LastSeenAt,
 		&i.Host.CreatedAt,
+		&i.Host.Busy,
+		&i.Host.BusySince,
 		&i.Sites,
 		&i.Running,
 		&i.Waiting,
@@ -217,7 +225,7 @@ func (q *Queries) HostOverview(ctx context.Context, argID id.Host) (HostOverview
 }
 
 const hostRows = `-- name: HostRows :many
-SELECT h.id, h.name, h.state, h.credential_hash, h.epoch, h.instance, h.poll_seq, h.max_runs, h.agent_version, h.protocol, h.hostname, h.clock_skew_ms, h.last_seen_at, h.created_at,
+SELECT h.id, h.name, h.state, h.credential_hash, h.epoch, h.instance, h.poll_seq, h.max_runs, h.agent_version, h.protocol, h.hostname, h.clock_skew_ms, h.last_seen_at, h.created_at, h.busy, h.busy_since,
   (SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed') AS sites,
   (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running,
   (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'queued') AS waiting
@@ -239,6 +247,8 @@ type HostRowsRow struct {
 	ClockSkewMs    int64
 	LastSeenAt     *time.Time
 	CreatedAt      time.Time
+	Busy           string
+	BusySince      *time.Time
 	Sites          int64
 	Running        int64
 	Waiting        int64
@@ -269,6 +279,8 @@ func (q *Queries) HostRows(ctx context.Context, hosts []pgtype.UUID) ([]HostRows
 			&i.ClockSkewMs,
 			&i.LastSeenAt,
 			&i.CreatedAt,
+			&i.Busy,
+			&i.BusySince,
 			&i.Sites,
 			&i.Running,
 			&i.Waiting,
@@ -445,7 +457,7 @@ func (q *Queries) InsertHost(ctx context.Context, arg InsertHostParams) error {
 }
 
 const listHosts = `-- name: ListHosts :many
-SELECT h.id, h.name, h.state, h.credential_hash, h.epoch, h.instance, h.poll_seq, h.max_runs, h.agent_version, h.protocol, h.hostname, h.clock_skew_ms, h.last_seen_at, h.created_at,
+SELECT h.id, h.name, h.state, h.credential_hash, h.epoch, h.instance, h.poll_seq, h.max_runs, h.agent_version, h.protocol, h.hostname, h.clock_skew_ms, h.last_seen_at, h.created_at, h.busy, h.busy_since,
   (SELECT count(*) FROM site s WHERE s.host_id = h.id AND s.state <> 'removed') AS sites,
   (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'leased') AS running,
   (SELECT count(*) FROM run r WHERE r.host_id = h.id AND r.state = 'queued') AS waiting
@@ -467,6 +479,8 @@ type ListHostsRow struct {
 	ClockSkewMs    int64
 	LastSeenAt     *time.Time
 	CreatedAt      time.Time
+	Busy           string
+	BusySince      *time.Time
 	Sites          int64
 	Running        int64
 	Waiting        int64
@@ -496,6 +510,8 @@ func (q *Queries) ListHosts(ctx context.Context) ([]ListHostsRow, error) {
 			&i.ClockSkewMs,
 			&i.LastSeenAt,
 			&i.CreatedAt,
+			&i.Busy,
+			&i.BusySince,
 			&i.Sites,
 			&i.Running,
 			&i.Waiting,
@@ -593,7 +609,7 @@ func (q *Queries) OpenEnrolment(ctx context.Context, arg OpenEnrolmentParams) (t
 }
 
 const runsOfHost = `-- name: RunsOfHost :many
-SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at, s.name AS site_name, t.name AS tenant_name
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at, r.closes_at, s.name AS site_name, t.name AS tenant_name
 FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id JOIN tenant t ON t.id = r.tenant_id
 WHERE r.host_id = $1 ORDER BY r.created_at DESC, r.id DESC LIMIT $2
 `
@@ -646,6 +662,7 @@ func (q *Queries) RunsOfHost(ctx context.Context, arg RunsOfHostParams) ([]RunsO
 			&i.Run.AskedBy,
 			&i.Run.DestinationID,
 			&i.Run.MovedAt,
+			&i.Run.ClosesAt,
 			&i.SiteName,
 			&i.TenantName,
 		); err != nil {

@@ -2049,6 +2049,8 @@ type Host struct {
 	ClockSkewMs    int64
 	LastSeenAt     *time.Time
 	CreatedAt      time.Time
+	Busy           string
+	BusySince      *time.Time
 }
 
 type HostEnrolment struct {
@@ -2286,9 +2288,11 @@ type Repository struct {
 	ScannedAt      *time.Time
 	ScanAt         *time.Time
 	ScannedBytes   int64
+	Frail          int32
 	Damage         string
 	DamageState    string
 	DamagedAt      *time.Time
+	HealingSince   *time.Time
 }
 
 type Restore struct {
@@ -2347,6 +2351,7 @@ type Run struct {
 	AskedBy        string
 	DestinationID  id.Destination
 	MovedAt        *time.Time
+	ClosesAt       *time.Time
 }
 
 type SavedView struct {
@@ -2380,6 +2385,8 @@ type Schedule struct {
 	RetainAt      *time.Time
 	Copies        int32
 	Bytes         int64
+	DamageStops   bool
+	ClosesAt      *time.Time
 }
 
 type Setting struct {
@@ -2417,6 +2424,7 @@ type Site struct {
 	TamperAt          *time.Time
 	Exclusions        json.RawMessage
 	ExclusionsVersion int32
+	BackupHours       string
 }
 
 type StaffAccess struct {
@@ -2495,11 +2503,12 @@ type TamperLook struct {
 }
 
 type Tenant struct {
-	ID        id.Tenant
-	Name      string
-	Slug      string
-	State     TenantState
-	CreatedAt time.Time
+	ID          id.Tenant
+	Name        string
+	Slug        string
+	State       TenantState
+	CreatedAt   time.Time
+	BackupHours string
 }
 
 type Ticket struct {

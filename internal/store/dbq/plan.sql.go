@@ -70,7 +70,7 @@ const dueStarts = `-- name: DueStarts :many
 SELECT due.tenant_id, due.site_id, due.kind, due.host_id FROM (
   SELECT d.tenant_id, d.site_id, d.kind, s.host_id
   FROM schedule d JOIN site s ON s.tenant_id = d.tenant_id AND s.id = d.site_id JOIN host h ON h.id = s.host_id
-  WHERE d.start_at <= $1::timestamptz AND s.state = 'active' AND h.state = 'active'
+  WHERE d.start_at <= $1::timestamptz AND (d.closes_at IS NULL OR d.closes_at > $1::timestamptz) AND s.state = 'active' AND h.state = 'active'
     AND NOT EXISTS (SELECT 1 FROM run r WHERE r.site_id = d.site_id AND r.kind = d.kind AND r.state IN ('planned', 'queued', 'leased'))
   ORDER BY d.start_at LIMIT $2
 ) due ORDER BY due.host_id, due.site_id
@@ -155,6 +155,7 @@ const lockPlannedRuns = `-- name: LockPlannedRuns :many
 SELECT r.tenant_id, r.id, r.site_id, p.destination_id
 FROM run r JOIN repository p ON p.tenant_id = r.tenant_id AND p.site_id = r.site_id AND p.kind = r.kind
 WHERE r.host_id = $1 AND r.state = 'planned' AND r.not_before <= $2::timestamptz AND p.state = 'ready'
+  AND (r.closes_at IS NULL OR r.closes_at > $2::timestamptz)
 ORDER BY r.not_before LIMIT $3
 FOR UPDATE OF r SKIP LOCKED
 `
@@ -202,17 +203,18 @@ WITH wanted AS (
   SELECT unnest((SELECT $1::uuid[])) AS tenant_id, unnest((SELECT $2::uuid[])) AS site_id, unnest((SELECT $3::text[]))::backup_kind AS kind,
     unnest((SELECT $4::uuid[])) AS run_id
 ), due AS (
-  SELECT d.tenant_id, d.site_id, d.kind, s.host_id, wanted.run_id,
+  SELECT d.tenant_id, d.site_id, d.kind, s.host_id, wanted.run_id, d.closes_at,
     (CASE WHEN d.newest_good_at IS NULL THEN 'initial' ELSE 'scheduled' END)::run_reason AS reason
   FROM wanted JOIN schedule d ON d.tenant_id = wanted.tenant_id AND d.site_id = wanted.site_id AND d.kind = wanted.kind
   JOIN site s ON s.tenant_id = d.tenant_id AND s.id = d.site_id JOIN host h ON h.id = s.host_id
-  WHERE d.start_at <= $5::timestamptz AND s.state = 'active' AND h.state = 'active'
+  WHERE d.start_at <= $5::timestamptz AND (d.closes_at IS NULL OR d.closes_at > $5::timestamptz) AND s.state = 'active' AND h.state = 'active'
   FOR UPDATE OF d SKIP LOCKED
 ), made AS (
-  INSERT INTO run (tenant_id, id, site_id, host_id, kind, reason, priority, max_attempts, not_before, created_at, asked_by)
+  INSERT INTO run (tenant_id, id, site_id, host_id, kind, reason, priority, max_attempts, not_before, created_at, asked_by, closes_at)
   SELECT due.tenant_id, due.run_id, due.site_id, due.host_id, due.kind, due.reason,
     CASE WHEN due.reason = 'initial' THEN $6::smallint ELSE $7::smallint END,
-    $8::int, $5::timestamptz, $5::timestamptz, $9::text
+    $8::int, $5::timestamptz, $5::timestamptz, $9::text,
+    CASE WHEN due.reason = 'scheduled' THEN due.closes_at END
   FROM due
   ON CONFLICT (site_id, kind) WHERE state IN ('planned', 'queued', 'leased') DO NOTHING
   RETURNING run.tenant_id, run.id, run.site_id, run.host_id, run.kind, run.reason
@@ -321,7 +323,7 @@ func (q *Queries) QueueRuns(ctx context.Context, arg QueueRunsParams) (int64, er
 }
 
 const runsWithoutRepository = `-- name: RunsWithoutRepository :many
-SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at, r.closes_at FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
 LEFT JOIN repository p ON p.tenant_id = r.tenant_id AND p.site_id = r.site_id AND p.kind = r.kind
 WHERE r.host_id = $1 AND r.state = 'planned' AND r.not_before <= $2::timestamptz AND s.state = 'active'
   AND (p.id IS NULL OR p.state = 'new' AND NOT EXISTS (
@@ -373,6 +375,7 @@ func (q *Queries) RunsWithoutRepository(ctx context.Context, arg RunsWithoutRepo
 			&i.AskedBy,
 			&i.DestinationID,
 			&i.MovedAt,
+			&i.ClosesAt,
 		); err != nil {
 			return nil, err
 		}

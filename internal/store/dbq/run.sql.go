@@ -279,7 +279,7 @@ func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) error {
 const leaseRun = `-- name: LeaseRun :one
 UPDATE run SET state = 'leased', fence = nextval('run_fence'), host_epoch = $3, leased_at = $4::timestamptz, last_progress_at = NULL, moved_at = NULL, progress = '{}'
 WHERE run.tenant_id = $1 AND run.id = $2 AND run.state = 'queued' AND NOT EXISTS (SELECT 1 FROM host_task k WHERE k.site_id = run.site_id AND k.state = 'leased')
-RETURNING tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at
+RETURNING tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at, closes_at
 `
 
 type LeaseRunParams struct {
@@ -325,6 +325,7 @@ func (q *Queries) LeaseRun(ctx context.Context, arg LeaseRunParams) (Run, error)
 		&i.AskedBy,
 		&i.DestinationID,
 		&i.MovedAt,
+		&i.ClosesAt,
 	)
 	return i, err
 }
@@ -380,10 +381,10 @@ func (q *Queries) LeasedRuns(ctx context.Context, hostID id.Host) ([]LeasedRunsR
 }
 
 const listOpenRuns = `-- name: ListOpenRuns :many
-SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at, s.name AS site_name, t.name AS tenant_name,
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at, r.closes_at, s.name AS site_name, t.name AS tenant_name,
   coalesce(c.files, 0)::bigint AS copy_files, coalesce(c.bytes, 0)::bigint AS copy_bytes, coalesce(c.stored_bytes, 0)::bigint AS copy_stored_bytes,
   coalesce(c.row_total, 0)::bigint AS copy_rows, coalesce(c.table_total, 0)::int AS copy_tables
-FROM (SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run r WHERE r.state IN ('planned', 'queued', 'leased')
+FROM (SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at, closes_at FROM run r WHERE r.state IN ('planned', 'queued', 'leased')
     AND ($1::uuid IS NULL OR r.tenant_id = $1::uuid)
     AND ($2::uuid IS NULL OR r.site_id = $2::uuid)
     AND ($3::uuid IS NULL OR r.host_id = $3::uuid)
@@ -438,6 +439,7 @@ type ListOpenRunsRow struct {
 	AskedBy         string
 	DestinationID   id.Destination
 	MovedAt         *time.Time
+	ClosesAt        *time.Time
 	SiteName        string
 	TenantName      string
 	CopyFiles       int64
@@ -495,6 +497,7 @@ func (q *Queries) ListOpenRuns(ctx context.Context, arg ListOpenRunsParams) ([]L
 			&i.AskedBy,
 			&i.DestinationID,
 			&i.MovedAt,
+			&i.ClosesAt,
 			&i.SiteName,
 			&i.TenantName,
 			&i.CopyFiles,
@@ -514,10 +517,10 @@ func (q *Queries) ListOpenRuns(ctx context.Context, arg ListOpenRunsParams) ([]L
 }
 
 const listRuns = `-- name: ListRuns :many
-SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at, s.name AS site_name, t.name AS tenant_name,
+SELECT r.tenant_id, r.id, r.site_id, r.host_id, r.kind, r.reason, r.state, r.priority, r.attempt, r.max_attempts, r.not_before, r.host_epoch, r.fence, r.leased_at, r.started_at, r.started_fence, r.last_progress_at, r.progress, r.finished_at, r.error, r.error_code, r.created_at, r.protect_days, r.protect_why, r.asked_by, r.destination_id, r.moved_at, r.closes_at, s.name AS site_name, t.name AS tenant_name,
   coalesce(c.files, 0)::bigint AS copy_files, coalesce(c.bytes, 0)::bigint AS copy_bytes, coalesce(c.stored_bytes, 0)::bigint AS copy_stored_bytes,
   coalesce(c.row_total, 0)::bigint AS copy_rows, coalesce(c.table_total, 0)::int AS copy_tables
-FROM (SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run r WHERE r.state IN ('good', 'incomplete', 'failed', 'cancelled')
+FROM (SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at, closes_at FROM run r WHERE r.state IN ('good', 'incomplete', 'failed', 'cancelled')
     AND ($1::uuid IS NULL OR r.tenant_id = $1::uuid)
     AND ($2::uuid IS NULL OR r.site_id = $2::uuid)
     AND ($3::uuid IS NULL OR r.host_id = $3::uuid)
@@ -578,6 +581,7 @@ type ListRunsRow struct {
 	AskedBy         string
 	DestinationID   id.Destination
 	MovedAt         *time.Time
+	ClosesAt        *time.Time
 	SiteName        string
 	TenantName      string
 	CopyFiles       int64
@@ -639,6 +643,7 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsR
 			&i.AskedBy,
 			&i.DestinationID,
 			&i.MovedAt,
+			&i.ClosesAt,
 			&i.SiteName,
 			&i.TenantName,
 			&i.CopyFiles,
@@ -658,7 +663,7 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]ListRunsR
 }
 
 const openRunOf = `-- name: OpenRunOf :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased')
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at, closes_at FROM run WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND state IN ('planned', 'queued', 'leased')
 `
 
 type OpenRunOfParams struct {
@@ -698,6 +703,7 @@ func (q *Queries) OpenRunOf(ctx context.Context, arg OpenRunOfParams) (Run, erro
 		&i.AskedBy,
 		&i.DestinationID,
 		&i.MovedAt,
+		&i.ClosesAt,
 	)
 	return i, err
 }
@@ -712,10 +718,11 @@ WITH held AS (
   FROM run r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
   LEFT JOIN destination d ON d.id = r.destination_id LEFT JOIN place ON place.destination_id = r.destination_id
   WHERE r.host_id = $1 AND r.state = 'queued' AND s.state = 'active' AND coalesce(d.state, 'active') = 'active'
+    AND (r.closes_at IS NULL OR r.closes_at > $5::timestamptz)
     AND (coalesce(d.max_runs, 0) = 0 OR place.places > 0)
     AND NOT EXISTS (SELECT 1 FROM held WHERE held.site_id = r.site_id)
     AND NOT EXISTS (SELECT 1 FROM host_task k WHERE k.site_id = r.site_id
-      AND (k.state = 'leased' OR k.state = 'queued' AND k.kind <> 'settle' AND $5::bool))
+      AND (k.state = 'leased' OR k.state = 'queued' AND k.kind <> 'settle' AND $6::bool))
   ORDER BY r.site_id, r.priority, r.created_at
 ), placed AS (
   SELECT c.tenant_id, c.id, c.priority, c.created_at, c.destination_id, c.places,
@@ -736,6 +743,7 @@ type PickRunsParams struct {
 	Free     int32
 	Limited  []pgtype.UUID
 	Places   []int32
+	Now      time.Time
 	Restores bool
 }
 
@@ -755,6 +763,7 @@ func (q *Queries) PickRuns(ctx context.Context, arg PickRunsParams) ([]PickRunsR
 		arg.Free,
 		arg.Limited,
 		arg.Places,
+		arg.Now,
 		arg.Restores,
 	)
 	if err != nil {
@@ -860,7 +869,7 @@ func (q *Queries) RetryRun(ctx context.Context, arg RetryRunParams) (int64, erro
 }
 
 const runByID = `-- name: RunByID :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run WHERE id = $1
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at, closes_at FROM run WHERE id = $1
 `
 
 func (q *Queries) RunByID(ctx context.Context, argID id.Run) (Run, error) {
@@ -894,12 +903,13 @@ func (q *Queries) RunByID(ctx context.Context, argID id.Run) (Run, error) {
 		&i.AskedBy,
 		&i.DestinationID,
 		&i.MovedAt,
+		&i.ClosesAt,
 	)
 	return i, err
 }
 
 const runForTenant = `-- name: RunForTenant :one
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at, closes_at FROM run WHERE tenant_id = $1 AND id = $2
 `
 
 type RunForTenantParams struct {
@@ -938,12 +948,13 @@ func (q *Queries) RunForTenant(ctx context.Context, arg RunForTenantParams) (Run
 		&i.AskedBy,
 		&i.DestinationID,
 		&i.MovedAt,
+		&i.ClosesAt,
 	)
 	return i, err
 }
 
 const runsOfSite = `-- name: RunsOfSite :many
-SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3
+SELECT tenant_id, id, site_id, host_id, kind, reason, state, priority, attempt, max_attempts, not_before, host_epoch, fence, leased_at, started_at, started_fence, last_progress_at, progress, finished_at, error, error_code, created_at, protect_days, protect_why, asked_by, destination_id, moved_at, closes_at FROM run WHERE tenant_id = $1 AND site_id = $2 ORDER BY created_at DESC LIMIT $3
 `
 
 type RunsOfSiteParams struct {
@@ -989,6 +1000,7 @@ func (q *Queries) RunsOfSite(ctx context.Context, arg RunsOfSiteParams) ([]Run, 
 			&i.AskedBy,
 			&i.DestinationID,
 			&i.MovedAt,
+			&i.ClosesAt,
 		); err != nil {
 			return nil, err
 		}

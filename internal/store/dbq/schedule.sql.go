@@ -423,7 +423,8 @@ func (q *Queries) HurryMaintenanceAfterJump(ctx context.Context, arg HurryMainte
 }
 
 const hurryRunsAfterJump = `-- name: HurryRunsAfterJump :execrows
-UPDATE run SET not_before = $1::timestamptz WHERE state = 'planned' AND not_before > $2::timestamptz
+UPDATE run SET not_before = $1::timestamptz, closes_at = CASE WHEN closes_at IS NULL THEN NULL ELSE $1::timestamptz END
+WHERE state = 'planned' AND not_before > $2::timestamptz
 `
 
 type HurryRunsAfterJumpParams struct {
@@ -656,7 +657,7 @@ func (q *Queries) LockCopy(ctx context.Context, arg LockCopyParams) (Copy, error
 }
 
 const lockSchedule = `-- name: LockSchedule :one
-SELECT tenant_id, site_id, kind, policy_id, policy_version, state, begun, registered_at, newest_good_at, failures, due_at, start_at, overdue_at, retain_at, copies, bytes FROM schedule WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 FOR UPDATE
+SELECT tenant_id, site_id, kind, policy_id, policy_version, state, begun, registered_at, newest_good_at, failures, due_at, start_at, overdue_at, retain_at, copies, bytes, damage_stops, closes_at FROM schedule WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 FOR UPDATE
 `
 
 type LockScheduleParams struct {
@@ -685,6 +686,8 @@ func (q *Queries) LockSchedule(ctx context.Context, arg LockScheduleParams) (Sch
 		&i.RetainAt,
 		&i.Copies,
 		&i.Bytes,
+		&i.DamageStops,
+		&i.ClosesAt,
 	)
 	return i, err
 }
@@ -1000,7 +1003,7 @@ func (q *Queries) RepositoriesNeverMaintained(ctx context.Context, maintainAt *t
 }
 
 const repositoriesToMaintain = `-- name: RepositoriesToMaintain :many
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, damage, damage_state, damaged_at FROM repository WHERE state = 'ready' AND maintain_at <= $1 ORDER BY maintain_at LIMIT $2
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since FROM repository WHERE state = 'ready' AND maintain_at <= $1 ORDER BY maintain_at LIMIT $2
 `
 
 type RepositoriesToMaintainParams struct {
@@ -1039,9 +1042,11 @@ func (q *Queries) RepositoriesToMaintain(ctx context.Context, arg RepositoriesTo
 			&i.ScannedAt,
 			&i.ScanAt,
 			&i.ScannedBytes,
+			&i.Frail,
 			&i.Damage,
 			&i.DamageState,
 			&i.DamagedAt,
+			&i.HealingSince,
 		); err != nil {
 			return nil, err
 		}
@@ -1151,7 +1156,7 @@ func (q *Queries) SaveRetention(ctx context.Context, arg SaveRetentionParams) (i
 
 const saveSchedule = `-- name: SaveSchedule :execrows
 UPDATE schedule SET policy_id = $13, policy_version = $4, state = $5, begun = $6, newest_good_at = $7, failures = $8,
-  due_at = $9, start_at = $10, overdue_at = $11, retain_at = $12
+  due_at = $9, start_at = $10, overdue_at = $11, retain_at = $12, closes_at = $14
 WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
 `
 
@@ -1169,6 +1174,7 @@ type SaveScheduleParams struct {
 	OverdueAt     *time.Time
 	RetainAt      *time.Time
 	PolicyID      id.Policy
+	ClosesAt      *time.Time
 }
 
 func (q *Queries) SaveSchedule(ctx context.Context, arg SaveScheduleParams) (int64, error) {
@@ -1186,6 +1192,7 @@ func (q *Queries) SaveSchedule(ctx context.Context, arg SaveScheduleParams) (int
 		arg.OverdueAt,
 		arg.RetainAt,
 		arg.PolicyID,
+		arg.ClosesAt,
 	)
 	if err != nil {
 		return 0, err
@@ -1194,7 +1201,7 @@ func (q *Queries) SaveSchedule(ctx context.Context, arg SaveScheduleParams) (int
 }
 
 const schedulesOfSite = `-- name: SchedulesOfSite :many
-SELECT tenant_id, site_id, kind, policy_id, policy_version, state, begun, registered_at, newest_good_at, failures, due_at, start_at, overdue_at, retain_at, copies, bytes FROM schedule WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
+SELECT tenant_id, site_id, kind, policy_id, policy_version, state, begun, registered_at, newest_good_at, failures, due_at, start_at, overdue_at, retain_at, copies, bytes, damage_stops, closes_at FROM schedule WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
 `
 
 type SchedulesOfSiteParams struct {
@@ -1228,6 +1235,8 @@ func (q *Queries) SchedulesOfSite(ctx context.Context, arg SchedulesOfSiteParams
 			&i.RetainAt,
 			&i.Copies,
 			&i.Bytes,
+			&i.DamageStops,
+			&i.ClosesAt,
 		); err != nil {
 			return nil, err
 		}

@@ -231,7 +231,7 @@ func (q *Queries) ListRepositories(ctx context.Context) ([]ListRepositoriesRow, 
 }
 
 const repositoriesOfSite = `-- name: RepositoriesOfSite :many
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, damage, damage_state, damaged_at FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
 `
 
 type RepositoriesOfSiteParams struct {
@@ -270,9 +270,11 @@ func (q *Queries) RepositoriesOfSite(ctx context.Context, arg RepositoriesOfSite
 			&i.ScannedAt,
 			&i.ScanAt,
 			&i.ScannedBytes,
+			&i.Frail,
 			&i.Damage,
 			&i.DamageState,
 			&i.DamagedAt,
+			&i.HealingSince,
 		); err != nil {
 			return nil, err
 		}
@@ -285,7 +287,7 @@ func (q *Queries) RepositoriesOfSite(ctx context.Context, arg RepositoriesOfSite
 }
 
 const repositoryByID = `-- name: RepositoryByID :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, damage, damage_state, damaged_at FROM repository WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since FROM repository WHERE tenant_id = $1 AND id = $2
 `
 
 type RepositoryByIDParams struct {
@@ -318,15 +320,17 @@ func (q *Queries) RepositoryByID(ctx context.Context, arg RepositoryByIDParams) 
 		&i.ScannedAt,
 		&i.ScanAt,
 		&i.ScannedBytes,
+		&i.Frail,
 		&i.Damage,
 		&i.DamageState,
 		&i.DamagedAt,
+		&i.HealingSince,
 	)
 	return i, err
 }
 
 const repositoryOfSite = `-- name: RepositoryOfSite :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, damage, damage_state, damaged_at FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
 `
 
 type RepositoryOfSiteParams struct {
@@ -360,9 +364,11 @@ func (q *Queries) RepositoryOfSite(ctx context.Context, arg RepositoryOfSitePara
 		&i.ScannedAt,
 		&i.ScanAt,
 		&i.ScannedBytes,
+		&i.Frail,
 		&i.Damage,
 		&i.DamageState,
 		&i.DamagedAt,
+		&i.HealingSince,
 	)
 	return i, err
 }
@@ -435,7 +441,7 @@ func (q *Queries) SetSiteFacts(ctx context.Context, arg SetSiteFactsParams) erro
 }
 
 const siteByName = `-- name: SiteByName :one
-SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.tamper_at, s.exclusions, s.exclusions_version, h.name AS host_name, t.name AS tenant_name, t.slug AS tenant_slug
+SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.tamper_at, s.exclusions, s.exclusions_version, s.backup_hours, h.name AS host_name, t.name AS tenant_name, t.slug AS tenant_slug
 FROM site s JOIN host h ON h.id = s.host_id JOIN tenant t ON t.id = s.tenant_id
 WHERE s.name = $1 AND s.state <> 'removed'
 `
@@ -458,6 +464,7 @@ type SiteByNameRow struct {
 	TamperAt          *time.Time
 	Exclusions        json.RawMessage
 	ExclusionsVersion int32
+	BackupHours       string
 	HostName          string
 	TenantName        string
 	TenantSlug        string
@@ -484,6 +491,7 @@ func (q *Queries) SiteByName(ctx context.Context, name string) (SiteByNameRow, e
 		&i.TamperAt,
 		&i.Exclusions,
 		&i.ExclusionsVersion,
+		&i.BackupHours,
 		&i.HostName,
 		&i.TenantName,
 		&i.TenantSlug,
@@ -492,7 +500,7 @@ func (q *Queries) SiteByName(ctx context.Context, name string) (SiteByNameRow, e
 }
 
 const siteForTenant = `-- name: SiteForTenant :one
-SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.tamper_at, s.exclusions, s.exclusions_version, t.name AS tenant_name, t.slug AS tenant_slug
+SELECT s.tenant_id, s.id, s.host_id, s.destination_id, s.name, s.code_dir, s.account_root, s.time_zone, s.state, s.facts, s.created_at, s.policy_id, s.legal_hold, s.tamper_alarm, s.tamper_at, s.exclusions, s.exclusions_version, s.backup_hours, t.name AS tenant_name, t.slug AS tenant_slug, t.backup_hours AS tenant_hours
 FROM site s JOIN tenant t ON t.id = s.tenant_id WHERE s.tenant_id = $1 AND s.id = $2 AND s.state <> 'removed'
 `
 
@@ -519,8 +527,10 @@ type SiteForTenantRow struct {
 	TamperAt          *time.Time
 	Exclusions        json.RawMessage
 	ExclusionsVersion int32
+	BackupHours       string
 	TenantName        string
 	TenantSlug        string
+	TenantHours       string
 }
 
 func (q *Queries) SiteForTenant(ctx context.Context, arg SiteForTenantParams) (SiteForTenantRow, error) {
@@ -544,8 +554,10 @@ func (q *Queries) SiteForTenant(ctx context.Context, arg SiteForTenantParams) (S
 		&i.TamperAt,
 		&i.Exclusions,
 		&i.ExclusionsVersion,
+		&i.BackupHours,
 		&i.TenantName,
 		&i.TenantSlug,
+		&i.TenantHours,
 	)
 	return i, err
 }

@@ -289,17 +289,18 @@ func (q *Queries) ListAccounts(ctx context.Context) ([]ListAccountsRow, error) {
 }
 
 const listTenants = `-- name: ListTenants :many
-SELECT t.id, t.name, t.slug, t.state, t.created_at, (SELECT count(*) FROM site s WHERE s.tenant_id = t.id AND s.state <> 'removed') AS sites
+SELECT t.id, t.name, t.slug, t.state, t.created_at, t.backup_hours, (SELECT count(*) FROM site s WHERE s.tenant_id = t.id AND s.state <> 'removed') AS sites
 FROM tenant t ORDER BY t.slug
 `
 
 type ListTenantsRow struct {
-	ID        id.Tenant
-	Name      string
-	Slug      string
-	State     TenantState
-	CreatedAt time.Time
-	Sites     int64
+	ID          id.Tenant
+	Name        string
+	Slug        string
+	State       TenantState
+	CreatedAt   time.Time
+	BackupHours string
+	Sites       int64
 }
 
 func (q *Queries) ListTenants(ctx context.Context) ([]ListTenantsRow, error) {
@@ -317,6 +318,7 @@ func (q *Queries) ListTenants(ctx context.Context) ([]ListTenantsRow, error) {
 			&i.Slug,
 			&i.State,
 			&i.CreatedAt,
+			&i.BackupHours,
 			&i.Sites,
 		); err != nil {
 			return nil, err
@@ -407,7 +409,7 @@ func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) (int64
 }
 
 const tenantBySlug = `-- name: TenantBySlug :one
-SELECT id, name, slug, state, created_at FROM tenant WHERE slug = $1
+SELECT id, name, slug, state, created_at, backup_hours FROM tenant WHERE slug = $1
 `
 
 func (q *Queries) TenantBySlug(ctx context.Context, slug string) (Tenant, error) {
@@ -419,6 +421,7 @@ func (q *Queries) TenantBySlug(ctx context.Context, slug string) (Tenant, error)
 		&i.Slug,
 		&i.State,
 		&i.CreatedAt,
+		&i.BackupHours,
 	)
 	return i, err
 }

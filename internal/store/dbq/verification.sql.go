@@ -98,36 +98,76 @@ func (q *Queries) CopiesBySnapshot(ctx context.Context, arg CopiesBySnapshotPara
 	return items, nil
 }
 
-const countOpenScans = `-- name: CountOpenScans :one
-SELECT count(*) FROM keeper_task WHERE destination_id = $1 AND kind = 'scan_repository' AND state IN ('queued', 'running')
+const countDamagedSince = `-- name: CountDamagedSince :one
+SELECT count(*) FROM repository WHERE destination_id = $1 AND damage_state <> '' AND damaged_at > $2::timestamptz
 `
 
-func (q *Queries) CountOpenScans(ctx context.Context, destinationID id.Destination) (int64, error) {
-	row := q.db.QueryRow(ctx, countOpenScans, destinationID)
+type CountDamagedSinceParams struct {
+	DestinationID id.Destination
+	Since         time.Time
+}
+
+// How many storages of a destination were found damaged lately.
+func (q *Queries) CountDamagedSince(ctx context.Context, arg CountDamagedSinceParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countDamagedSince, arg.DestinationID, arg.Since)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
 }
 
-const damagedRepositories = `-- name: DamagedRepositories :many
-SELECT site_id, kind FROM repository WHERE damage_state <> '' AND damage_state <> 'acknowledged'
+const countOpenScans = `-- name: CountOpenScans :one
+SELECT count(*) FILTER (WHERE percent > 0) AS scans, count(*) FILTER (WHERE percent = 0) AS looks
+FROM keeper_task WHERE destination_id = $1 AND kind = 'scan_repository' AND state IN ('queued', 'running')
 `
 
-type DamagedRepositoriesRow struct {
+type CountOpenScansRow struct {
+	Scans int64
+	Looks int64
+}
+
+func (q *Queries) CountOpenScans(ctx context.Context, destinationID id.Destination) (CountOpenScansRow, error) {
+	row := q.db.QueryRow(ctx, countOpenScans, destinationID)
+	var i CountOpenScansRow
+	err := row.Scan(&i.Scans, &i.Looks)
+	return i, err
+}
+
+const damageStops = `-- name: DamageStops :one
+SELECT EXISTS (SELECT 1 FROM schedule WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND damage_stops)::boolean
+`
+
+type DamageStopsParams struct {
+	TenantID id.Tenant
+	SiteID   id.Site
+	Kind     backup.Kind
+}
+
+func (q *Queries) DamageStops(ctx context.Context, arg DamageStopsParams) (bool, error) {
+	row := q.db.QueryRow(ctx, damageStops, arg.TenantID, arg.SiteID, arg.Kind)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const damageStopsOf = `-- name: DamageStopsOf :many
+SELECT site_id, kind FROM schedule WHERE damage_stops
+`
+
+type DamageStopsOfRow struct {
 	SiteID id.Site
 	Kind   backup.Kind
 }
 
-// Of every site, those whose damage stops retention: few.
-func (q *Queries) DamagedRepositories(ctx context.Context) ([]DamagedRepositoriesRow, error) {
-	rows, err := q.db.Query(ctx, damagedRepositories)
+// Of every site, the kinds whose damage stops deletions: few.
+func (q *Queries) DamageStopsOf(ctx context.Context) ([]DamageStopsOfRow, error) {
+	rows, err := q.db.Query(ctx, damageStopsOf)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []DamagedRepositoriesRow{}
+	items := []DamageStopsOfRow{}
 	for rows.Next() {
-		var i DamagedRepositoriesRow
+		var i DamageStopsOfRow
 		if err := rows.Scan(&i.SiteID, &i.Kind); err != nil {
 			return nil, err
 		}
@@ -137,23 +177,6 @@ func (q *Queries) DamagedRepositories(ctx context.Context) ([]DamagedRepositorie
 		return nil, err
 	}
 	return items, nil
-}
-
-const damagedRepository = `-- name: DamagedRepository :one
-SELECT EXISTS (SELECT 1 FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND damage_state IN ('found', 'healing', 'lost'))::boolean
-`
-
-type DamagedRepositoryParams struct {
-	TenantID id.Tenant
-	SiteID   id.Site
-	Kind     backup.Kind
-}
-
-func (q *Queries) DamagedRepository(ctx context.Context, arg DamagedRepositoryParams) (bool, error) {
-	row := q.db.QueryRow(ctx, damagedRepository, arg.TenantID, arg.SiteID, arg.Kind)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
 }
 
 const forgetOldLooks = `-- name: ForgetOldLooks :execrows
@@ -322,7 +345,7 @@ func (q *Queries) LastGoodBefore(ctx context.Context, arg LastGoodBeforeParams) 
 }
 
 const lockRepository = `-- name: LockRepository :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, damage, damage_state, damaged_at FROM repository WHERE tenant_id = $1 AND id = $2 FOR UPDATE
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since FROM repository WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 `
 
 type LockRepositoryParams struct {
@@ -355,9 +378,11 @@ func (q *Queries) LockRepository(ctx context.Context, arg LockRepositoryParams) 
 		&i.ScannedAt,
 		&i.ScanAt,
 		&i.ScannedBytes,
+		&i.Frail,
 		&i.Damage,
 		&i.DamageState,
 		&i.DamagedAt,
+		&i.HealingSince,
 	)
 	return i, err
 }
@@ -405,12 +430,12 @@ func (q *Queries) LooksOfSite(ctx context.Context, arg LooksOfSiteParams) ([]Tam
 }
 
 const manifestsOfRepository = `-- name: ManifestsOfRepository :many
-SELECT c.snapshot, c.manifest FROM copy c WHERE c.tenant_id = $1 AND c.repository_id = $2 AND c.state NOT IN ('deleting', 'gone')
+SELECT c.snapshot, c.manifest, c.sha256 FROM copy c WHERE c.tenant_id = $1 AND c.repository_id = $2 AND c.state NOT IN ('deleting', 'gone')
 UNION ALL
-SELECT l.snapshot, l.manifest FROM reference_list l JOIN copy c ON c.tenant_id = l.tenant_id AND c.id = l.copy_id
+SELECT l.snapshot, l.manifest, '' FROM reference_list l JOIN copy c ON c.tenant_id = l.tenant_id AND c.id = l.copy_id
 WHERE c.tenant_id = $1 AND c.repository_id = $2 AND c.state NOT IN ('deleting', 'gone')
 UNION ALL
-SELECT l.files_snapshot, l.files_manifest FROM reference_list l JOIN copy c ON c.tenant_id = l.tenant_id AND c.id = l.copy_id
+SELECT l.files_snapshot, l.files_manifest, '' FROM reference_list l JOIN copy c ON c.tenant_id = l.tenant_id AND c.id = l.copy_id
 WHERE l.tenant_id = $1 AND l.files_repository_id = $2 AND l.files_snapshot <> '' AND c.state NOT IN ('deleting', 'gone')
 `
 
@@ -422,6 +447,7 @@ type ManifestsOfRepositoryParams struct {
 type ManifestsOfRepositoryRow struct {
 	Snapshot string
 	Manifest json.RawMessage
+	Sha256   string
 }
 
 // What a repository is meant to hold, with what puts each back.
@@ -434,7 +460,7 @@ func (q *Queries) ManifestsOfRepository(ctx context.Context, arg ManifestsOfRepo
 	items := []ManifestsOfRepositoryRow{}
 	for rows.Next() {
 		var i ManifestsOfRepositoryRow
-		if err := rows.Scan(&i.Snapshot, &i.Manifest); err != nil {
+		if err := rows.Scan(&i.Snapshot, &i.Manifest, &i.Sha256); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -518,6 +544,23 @@ func (q *Queries) MoveNamedSnapshot(ctx context.Context, arg MoveNamedSnapshotPa
 	return result.RowsAffected(), nil
 }
 
+const noteHealed = `-- name: NoteHealed :execrows
+UPDATE repository SET repair_wanted = '', damage_state = 'proving' WHERE tenant_id = $1 AND id = $2 AND damage_state = 'healing'
+`
+
+type NoteHealedParams struct {
+	TenantID id.Tenant
+	ID       id.Repository
+}
+
+func (q *Queries) NoteHealed(ctx context.Context, arg NoteHealedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, noteHealed, arg.TenantID, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const noteLook = `-- name: NoteLook :execrows
 UPDATE repository SET looked_at = $3, look_at = $4 WHERE tenant_id = $1 AND id = $2
 `
@@ -561,7 +604,7 @@ func (q *Queries) NoteSample(ctx context.Context, arg NoteSampleParams) (int64, 
 }
 
 const noteScan = `-- name: NoteScan :execrows
-UPDATE repository SET looked_at = $3, look_at = $4, scanned_at = $3, scan_at = $5, scanned_bytes = $6
+UPDATE repository SET looked_at = $3, look_at = $4, scanned_at = $3, scan_at = $5, scanned_bytes = $6, frail = $7
 WHERE tenant_id = $1 AND id = $2
 `
 
@@ -572,6 +615,7 @@ type NoteScanParams struct {
 	NextLook *time.Time
 	NextScan *time.Time
 	Bytes    int64
+	Frail    int32
 }
 
 func (q *Queries) NoteScan(ctx context.Context, arg NoteScanParams) (int64, error) {
@@ -582,6 +626,7 @@ func (q *Queries) NoteScan(ctx context.Context, arg NoteScanParams) (int64, erro
 		arg.NextLook,
 		arg.NextScan,
 		arg.Bytes,
+		arg.Frail,
 	)
 	if err != nil {
 		return 0, err
@@ -640,8 +685,27 @@ func (q *Queries) RaiseTamper(ctx context.Context, arg RaiseTamperParams) (int64
 	return result.RowsAffected(), nil
 }
 
+const rederiveScansAfterJump = `-- name: RederiveScansAfterJump :execrows
+UPDATE repository SET scan_at = NULL, look_at = NULL, scanned_at = least(scanned_at, $1::timestamptz), looked_at = least(looked_at, $1::timestamptz)
+WHERE scan_at > $2::timestamptz OR look_at > $3::timestamptz
+`
+
+type RederiveScansAfterJumpParams struct {
+	Now        time.Time
+	Latest     time.Time
+	LatestLook time.Time
+}
+
+func (q *Queries) RederiveScansAfterJump(ctx context.Context, arg RederiveScansAfterJumpParams) (int64, error) {
+	result, err := q.db.Exec(ctx, rederiveScansAfterJump, arg.Now, arg.Latest, arg.LatestLook)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const repositoriesToLook = `-- name: RepositoriesToLook :many
-SELECT r.tenant_id, r.id, r.site_id, r.kind, r.destination_id, r.name, r.password_sealed, r.state, r.created_at, r.maintained_at, r.deleted_at, r.maintain_at, r.stored_bytes, r.walked_at, r.repair_wanted, r.sampled_at, r.looked_at, r.look_at, r.scanned_at, r.scan_at, r.scanned_bytes, r.damage, r.damage_state, r.damaged_at FROM repository r
+SELECT r.tenant_id, r.id, r.site_id, r.kind, r.destination_id, r.name, r.password_sealed, r.state, r.created_at, r.maintained_at, r.deleted_at, r.maintain_at, r.stored_bytes, r.walked_at, r.repair_wanted, r.sampled_at, r.looked_at, r.look_at, r.scanned_at, r.scan_at, r.scanned_bytes, r.frail, r.damage, r.damage_state, r.damaged_at, r.healing_since FROM repository r
 WHERE r.destination_id = $1 AND r.state = 'ready' AND r.look_at <= $2::timestamptz
   AND NOT EXISTS (SELECT 1 FROM keeper_task k WHERE k.repository_id = r.id AND k.kind IN ('scan_repository', 'repair_repository')
     AND (k.state IN ('queued', 'running') OR k.state = 'failed' AND k.finished_at > $3::timestamptz))
@@ -692,9 +756,11 @@ func (q *Queries) RepositoriesToLook(ctx context.Context, arg RepositoriesToLook
 			&i.ScannedAt,
 			&i.ScanAt,
 			&i.ScannedBytes,
+			&i.Frail,
 			&i.Damage,
 			&i.DamageState,
 			&i.DamagedAt,
+			&i.HealingSince,
 		); err != nil {
 			return nil, err
 		}
@@ -707,7 +773,7 @@ func (q *Queries) RepositoriesToLook(ctx context.Context, arg RepositoriesToLook
 }
 
 const repositoriesToScan = `-- name: RepositoriesToScan :many
-SELECT r.tenant_id, r.id, r.site_id, r.kind, r.destination_id, r.name, r.password_sealed, r.state, r.created_at, r.maintained_at, r.deleted_at, r.maintain_at, r.stored_bytes, r.walked_at, r.repair_wanted, r.sampled_at, r.looked_at, r.look_at, r.scanned_at, r.scan_at, r.scanned_bytes, r.damage, r.damage_state, r.damaged_at FROM repository r
+SELECT r.tenant_id, r.id, r.site_id, r.kind, r.destination_id, r.name, r.password_sealed, r.state, r.created_at, r.maintained_at, r.deleted_at, r.maintain_at, r.stored_bytes, r.walked_at, r.repair_wanted, r.sampled_at, r.looked_at, r.look_at, r.scanned_at, r.scan_at, r.scanned_bytes, r.frail, r.damage, r.damage_state, r.damaged_at, r.healing_since FROM repository r
 WHERE r.destination_id = $1 AND r.state = 'ready' AND r.scan_at <= $2::timestamptz
   AND NOT EXISTS (SELECT 1 FROM keeper_task k WHERE k.repository_id = r.id AND k.kind IN ('scan_repository', 'repair_repository')
     AND (k.state IN ('queued', 'running') OR k.state = 'failed' AND k.finished_at > $3::timestamptz))
@@ -759,9 +825,11 @@ func (q *Queries) RepositoriesToScan(ctx context.Context, arg RepositoriesToScan
 			&i.ScannedAt,
 			&i.ScanAt,
 			&i.ScannedBytes,
+			&i.Frail,
 			&i.Damage,
 			&i.DamageState,
 			&i.DamagedAt,
+			&i.HealingSince,
 		); err != nil {
 			return nil, err
 		}
@@ -803,7 +871,7 @@ func (q *Queries) RepositoriesUnplanned(ctx context.Context, limit int32) ([]Rep
 }
 
 const setDamage = `-- name: SetDamage :execrows
-UPDATE repository SET damage = $3, damage_state = $4, damaged_at = $5, repair_wanted = $6 WHERE tenant_id = $1 AND id = $2
+UPDATE repository SET damage = $3, damage_state = $4, damaged_at = $5, healing_since = $6, repair_wanted = $7 WHERE tenant_id = $1 AND id = $2
 `
 
 type SetDamageParams struct {
@@ -812,6 +880,7 @@ type SetDamageParams struct {
 	Damage       string
 	DamageState  string
 	DamagedAt    *time.Time
+	HealingSince *time.Time
 	RepairWanted string
 }
 
@@ -822,7 +891,34 @@ func (q *Queries) SetDamage(ctx context.Context, arg SetDamageParams) (int64, er
 		arg.Damage,
 		arg.DamageState,
 		arg.DamagedAt,
+		arg.HealingSince,
 		arg.RepairWanted,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setDamageStops = `-- name: SetDamageStops :execrows
+UPDATE schedule SET damage_stops = $4, retain_at = $5 WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
+`
+
+type SetDamageStopsParams struct {
+	TenantID    id.Tenant
+	SiteID      id.Site
+	Kind        backup.Kind
+	DamageStops bool
+	RetainAt    *time.Time
+}
+
+func (q *Queries) SetDamageStops(ctx context.Context, arg SetDamageStopsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setDamageStops,
+		arg.TenantID,
+		arg.SiteID,
+		arg.Kind,
+		arg.DamageStops,
+		arg.RetainAt,
 	)
 	if err != nil {
 		return 0, err
