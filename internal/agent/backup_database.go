@@ -90,7 +90,7 @@ func (w Work) dumpOnce(ctx context.Context, s site, conn sitedb.Conn, r *engine.
 	if report.OtherTables > 0 {
 		c.Facts.Warnings = append(c.Facts.Warnings, fmt.Sprintf("%d tables of another prefix share this database; they are not part of the copy.", report.OtherTables))
 	}
-	if err := w.refer(ctx, s, r, &c, g, report.Named, gatherErr); err != nil {
+	if err := w.refer(ctx, s, r, &c, g, snap.TakenAt, report.Named, gatherErr); err != nil {
 		return c, nil, err
 	}
 	return c, nil, w.noteLife(ctx, &c.Facts, conn, s.install, report.Named)

@@ -50,7 +50,10 @@ type LocalCopy struct {
 	Excluded    []agentproto.Excluded `json:"excluded,omitempty"`
 	Tables      []agentproto.Table    `json:"tables,omitempty"`
 	Facts       *agentproto.Facts     `json:"facts,omitempty"`
-	Outcome     string                `json:"outcome"`
+	// References and Signals are told of a copy that was just taken.
+	References *agentproto.References `json:"references,omitempty"`
+	Signals    *agentproto.Signals    `json:"signals,omitempty"`
+	Outcome    string                 `json:"outcome"`
 }
 
 // direct tells whether Dir is itself a repository.
@@ -165,6 +168,7 @@ func (l Local) Backup(ctx context.Context, kind, codeDir, accountRoot string) (L
 	c, err := Take(ctx, Work{
 		Kind: kind, Source: localSource(code), CodeDir: codeDir, AccountRoot: accountRoot, Roots: Roots{Everywhere: true},
 		Location: l.location(kind), Password: l.Password, PHP: l.PHP, Clock: l.Clock, Log: l.Log, Progress: l.Progress,
+		Files: l.files(ctx, kind),
 	})
 	if err != nil {
 		return LocalCopy{}, err
@@ -189,7 +193,7 @@ func localCopy(c agentproto.Copy, kind, source string) LocalCopy {
 	out := LocalCopy{
 		Copy: c.Snapshot, Kind: kind, Source: source, TakenAt: c.TakenAt, Seconds: c.Seconds, Files: c.Files, Bytes: c.Bytes,
 		StoredBytes: c.StoredBytes, SHA256: c.SHA256, Vanished: c.Vanished, Problems: c.Problems, Excluded: c.Excluded,
-		Tables: c.Tables, Facts: &c.Facts, Outcome: agentproto.OutcomeGood,
+		Tables: c.Tables, Facts: &c.Facts, Outcome: agentproto.OutcomeGood, References: c.References, Signals: c.Signals,
 	}
 	if len(c.Problems) > 0 {
 		out.Outcome = agentproto.OutcomeIncomplete
@@ -236,7 +240,9 @@ func (l Local) List(ctx context.Context) ([]LocalCopy, error) {
 			return fmt.Errorf("listing the copies: %w", err)
 		}
 		for _, s := range list {
-			out = append(out, listed(s))
+			if !besideACopy(s.Source) {
+				out = append(out, listed(s))
+			}
 		}
 		return nil
 	})

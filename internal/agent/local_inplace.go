@@ -119,6 +119,9 @@ func (l Local) RestoreInPlace(ctx context.Context, p InPlace) (RestoredInPlace, 
 		Roots: here, PHP: l.PHP, Clock: l.Clock, Log: l.Log, Progress: l.Progress,
 	}
 	if chosen.database != nil {
+		if b.Named, err = l.beside(ctx, b.Database, chosen.database); err != nil {
+			return out, err
+		}
 		out.Database = chosen.database.Copy
 	}
 	if chosen.data != nil {

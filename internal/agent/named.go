@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"holdfast/internal/agentproto"
 	"holdfast/internal/engine"
@@ -31,7 +32,7 @@ const maxPlaced = 200_000
 // with the named contents that are only in trashdir put into their places. It
 // builds on the newest data copy: what that has is not read again. Nil and no
 // error means that there is no data copy yet.
-func (w Work) storeNamed(ctx context.Context, s site, g *gathering, warn func(string, ...any)) (*agentproto.NamedFiles, error) {
+func (w Work) storeNamed(ctx context.Context, s site, g *gathering, at time.Time, warn func(string, ...any)) (*agentproto.NamedFiles, error) {
 	r, err := engine.Open(ctx, w.Files.Location, w.Files.Password)
 	if err != nil {
 		return nil, fmt.Errorf("opening the data repository: %w", err)
@@ -46,7 +47,7 @@ func (w Work) storeNamed(ctx context.Context, s site, g *gathering, warn func(st
 		return nil, nil //nolint:nilnil // as said
 	}
 	o := engine.TreeOptions{
-		Source: namedSource(w.Source), TakenAt: w.Clock.Now(), Previous: true, Fast: true,
+		Source: namedSource(w.Source), TakenAt: at, Previous: true, Fast: true,
 		Roots: []engine.Root{{Name: namedRoot, Path: g.fileDir, ExcludeSuffixIn: map[string]string{".": ".tmp"}, ContentAddressed: "."}},
 		Progress: func(p engine.Progress) {
 			w.Progress(agentproto.Progress{

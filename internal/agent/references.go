@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"holdfast/internal/agentproto"
 	"holdfast/internal/engine"
@@ -13,8 +14,9 @@ import (
 
 // refer stores what a dump's rows name beside the dump, and the named files in
 // the data repository where that is wanted. The dump is stored and whole: what
-// fails here is a warning. The error is ctx's alone.
-func (w Work) refer(ctx context.Context, s site, r *engine.Repository, c *agentproto.Copy, g *gathering, named sitedb.NamedReport, gatherErr error) error {
+// fails here is a warning. Both stand for the dump's own instant, at. The error
+// is ctx's alone.
+func (w Work) refer(ctx context.Context, s site, r *engine.Repository, c *agentproto.Copy, g *gathering, at time.Time, named sitedb.NamedReport, gatherErr error) error {
 	warn := func(format string, args ...any) {
 		c.Facts.Warnings = append(c.Facts.Warnings, clip(fmt.Sprintf(format, args...), maxWarning))
 	}
@@ -30,7 +32,7 @@ func (w Work) refer(ctx context.Context, s site, r *engine.Repository, c *agentp
 	if err := g.lookAgain(ctx); err != nil {
 		return err
 	}
-	refs, err := w.storeList(ctx, r, g)
+	refs, err := w.storeList(ctx, r, g, at)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -54,7 +56,7 @@ func (w Work) refer(ctx context.Context, s site, r *engine.Repository, c *agentp
 	if w.Files == nil || g.fileDir == "" {
 		return nil
 	}
-	refs.Files, err = w.storeNamed(ctx, s, g, warn)
+	refs.Files, err = w.storeNamed(ctx, s, g, at, warn)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -66,13 +68,13 @@ func (w Work) refer(ctx context.Context, s site, r *engine.Repository, c *agentp
 }
 
 // storeList stores the list of references as a stream of its own.
-func (w Work) storeList(ctx context.Context, r *engine.Repository, g *gathering) (refs agentproto.References, err error) {
+func (w Work) storeList(ctx context.Context, r *engine.Repository, g *gathering, at time.Time) (refs agentproto.References, err error) {
 	list, err := g.finish()
 	if err != nil {
 		return refs, err
 	}
 	snap, err := r.StoreStream(ctx,
-		engine.StreamOptions{Source: listSource(w.Source), FileName: reference.FileName, TakenAt: w.Clock.Now()},
+		engine.StreamOptions{Source: listSource(w.Source), FileName: reference.FileName, TakenAt: at},
 		func(_ context.Context, out io.Writer) error {
 			_, err := io.Copy(out, list)
 			return err //nolint:wrapcheck // the engine's own, come back

@@ -36,7 +36,7 @@ func (j job) bring(ctx context.Context, clk clock.Clock, log *slog.Logger, tell 
 	dir := journalDir(j.StateDir, l.Site.ID)
 	b := Bring{
 		Kind: l.Kind, ID: l.Restore.ID, Journals: dir, CodeDir: filepath.Clean(l.Site.CodeDir), AccountRoot: l.Site.AccountRoot,
-		Database: j.from(l.Restore.Database), Data: j.from(l.Restore.Data), Files: l.Restore.Files, AllowUpgrade: l.Restore.AllowUpgrade,
+		Database: j.from(l.Restore.Database), Data: j.from(l.Restore.Data), Named: j.from(l.Restore.Named), Files: l.Restore.Files, AllowUpgrade: l.Restore.AllowUpgrade,
 		Roots: Roots{Dirs: j.AllowRoots}, PHP: j.PHP, Clock: clk, Log: log, Progress: tell,
 	}
 	ev, err := b.Do(ctx)

@@ -19,6 +19,7 @@ const stepReading = "reading"
 const (
 	guessCheck  = 3 * time.Second
 	guessShort  = 2 * time.Second
+	guessNamed  = 5 * time.Second
 	guessClose  = 10 * time.Second
 	guessVerify = 5 * time.Second
 	guessMoodle = 15 * time.Second
@@ -33,7 +34,7 @@ type telling struct {
 }
 
 // restoreSteps are the steps of a restore of these copies; either may be nil.
-func restoreSteps(database, data *From) []copyback.Part {
+func restoreSteps(database, data *From, named bool) []copyback.Part {
 	steps := []copyback.Part{{Name: inplace.StepCheck, Guess: guessCheck}}
 	if database != nil {
 		steps = []copyback.Part{{Name: stepReading, Guess: copyback.Reading(database.Bytes)}, {Name: inplace.StepCheck, Guess: guessCheck}}
@@ -43,6 +44,9 @@ func restoreSteps(database, data *From) []copyback.Part {
 	}
 	if database != nil {
 		steps = append(steps, copyback.Part{Name: inplace.StepLoad, Guess: copyback.Loading(len(database.Tables), database.Bytes)})
+	}
+	if named {
+		steps = append(steps, copyback.Part{Name: inplace.StepNamed, Guess: guessNamed})
 	}
 	return append(steps,
 		copyback.Part{Name: inplace.StepClose, Guess: guessClose}, copyback.Part{Name: inplace.StepSwitch, Guess: guessShort},

@@ -26,7 +26,9 @@ type Bring struct {
 	AccountRoot string
 	Database    *From // nil: the database stays
 	Data        *From // nil: the files stay
-	Files       *agentproto.RestoreFiles
+	// Named are the files that the database copy names; nil for none.
+	Named *From
+	Files *agentproto.RestoreFiles
 	// AllowUpgrade lets newer code upgrade the database that comes back.
 	AllowUpgrade bool
 	Roots        Roots
@@ -119,7 +121,12 @@ func (b Bring) restore(ctx context.Context) (Evidence, error) {
 	o.Source = source
 	o.Parts = inplace.Parts{Database: b.Database != nil, Code: b.Data != nil, Data: b.Data != nil}
 	o.Expect = b.expect()
-	tell := newTelling(restoreSteps(b.Database, b.Data), b.Clock, b.Progress)
+	named, shutNamed := b.named(ctx, source)
+	defer shutNamed()
+	if named != nil {
+		o.Named = named
+	}
+	tell := newTelling(restoreSteps(b.Database, b.Data, named != nil), b.Clock, b.Progress)
 	heavy, err := takeBallast(b.Journals)
 	if err != nil {
 		return Evidence{}, err

@@ -77,6 +77,7 @@ type Options struct {
 	AccountRoot string // may be empty
 	Parts       Parts
 	Source      Source
+	Named       Named // what is kept beside the database copy; nil for nothing
 	Expect      Expect
 	PHP         string            // as moodle.Options.PHP: "" looks for php, "none" runs none
 	Env         map[string]string // as moodle.Options.Env
@@ -114,6 +115,7 @@ const (
 	StepCheck   = "check"
 	StepFiles   = "files"    // building the new trees beside the old
 	StepLoad    = "database" // loading the dump
+	StepNamed   = "named"    // files that the database names, from beside its copy
 	StepClose   = "close"    // the maintenance page
 	StepSwitch  = "switch"
 	StepClear   = "clear" // caches, sessions, temporary files
@@ -183,6 +185,7 @@ type Evidence struct {
 	Files        int64       `json:"files"`         // restored
 	Bytes        int64       `json:"bytes"`
 	Agreement    *Agreement  `json:"agreement,omitempty"`
+	Named        *NamedBack  `json:"named,omitempty"` // nil where nothing was kept beside the database copy
 	CodeVersion  string      `json:"code_version,omitempty"`
 	DBVersion    string      `json:"db_version,omitempty"`
 	ConfigDiffer bool        `json:"config_differs,omitempty"` // the copy's config.php differs from the live one, and lies in the journal's folder

@@ -75,6 +75,9 @@ func (w *work) forth(ctx context.Context) error {
 	if w.j.DB != nil {
 		all = append(all, stage{StepLoad, "Loading the database", w.loadBefore})
 	}
+	if w.Named != nil {
+		all = append(all, stage{StepNamed, "Bringing back files that the database names", w.bringNamed})
+	}
 	all = append(all, stage{StepClose, "Showing visitors the maintenance page", w.closeSite})
 	if w.j.DB != nil && w.loadsInPlace() {
 		all = append(all, stage{StepLoad, "Loading the database", w.loadInPlace})
