@@ -113,6 +113,9 @@ func (a *App) Complete(ctx context.Context, h AgentHost, r agentproto.CompleteRe
 		if err := conclude(ctx, tx, h, row, r); err != nil {
 			return err
 		}
+		if err := a.copyKept(ctx, tx, row, r); err != nil {
+			return err
+		}
 		if err := safetyEnded(ctx, tx, row.SiteID, row.ID); err != nil {
 			return err
 		}

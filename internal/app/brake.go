@@ -32,6 +32,10 @@ func stopsDeletion(ctx context.Context, tx *store.Tx, c dbq.Copy) ([]policy.Reas
 	if err != nil {
 		return nil, err
 	}
+	damage, err := tx.DamageStops(ctx, dbq.DamageStopsParams{TenantID: c.TenantID, SiteID: c.SiteID, Kind: c.Kind})
+	if err != nil {
+		return nil, err
+	}
 	uses, err := tx.CountCopyUses(ctx, dbq.CountCopyUsesParams{TenantID: c.TenantID, CopyID: c.ID, Now: tx.Now})
 	if err != nil {
 		return nil, err
@@ -44,6 +48,7 @@ func stopsDeletion(ctx context.Context, tx *store.Tx, c dbq.Copy) ([]policy.Reas
 	add(uses > 0, policy.ByUse)
 	add(alarms.ClockJumped, policy.ByClock)
 	add(alarms.Tamper, policy.ByTamper)
+	add(damage, policy.ByDamage)
 	add(err != nil || newest.Before(c.TakenAt), policy.ByLast)
 	return out, nil
 }

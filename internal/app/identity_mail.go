@@ -216,6 +216,9 @@ func (a *App) write(ctx context.Context, m dbq.MailOutbox, token string) mail.Me
 	if m.Kind == dbq.MailKindDigest {
 		return a.writeDigest(ctx, m)
 	}
+	if m.Kind == dbq.MailKindAlarm {
+		return a.writeAlarm(ctx, m)
+	}
 	var w letterWords
 	_ = json.Unmarshal(m.Words, &w) // written by queueMail; what cannot be read is left out
 	support := a.Known(ctx).SupportEmail

@@ -17,8 +17,7 @@ import (
 
 // FollowCopy plans what a fresh copy needs: a look at its content from the
 // destination's side, a measure of how it fits the other kind's copies, and a
-// plain sealed file for the monthly database copy, or the first of a month. It
-// is safe to run twice.
+// plain sealed file for the monthly database copy, or the first of a month. It is safe to run twice.
 func (a *App) FollowCopy(ctx context.Context, c id.Copy) error {
 	return a.system(ctx, "follow", func(ctx context.Context, tx *store.Tx) error {
 		row, err := tx.CopyByID(ctx, c)
@@ -36,7 +35,7 @@ func (a *App) FollowCopy(ctx context.Context, c id.Copy) error {
 			return err
 		}
 		if row.VerifiedAt == nil {
-			if err := insertTask(ctx, tx, repo, c, dbq.TaskKindVerifyCopy); err != nil {
+			if err := insertVerification(ctx, tx, repo, c, dbq.TaskKindVerifyCopy, shareToRead(row.Kind, row.Bytes)); err != nil {
 				return err
 			}
 		}
@@ -97,6 +96,10 @@ type Task struct {
 
 	Second *SecondRepository // for measure_pair; nil: there is nothing to measure
 	Pairs  []PairTask
+
+	Kept  []Kept // of a scan or a repair: all that the repository is meant to hold
+	Frail int32  // of a scan: packs that are known to carry no readable index
+	Prove bool   // of a scan: damage is known, so every snapshot is to be read whole
 }
 
 // ReclaimTasks puts back what an earlier keeper of the destination had begun.
@@ -176,6 +179,13 @@ func (a *App) describeTask(ctx context.Context, row dbq.KeeperTask) (t Task, sto
 				return err
 			}
 		}
+		if row.Kind == dbq.TaskKindScanRepository || row.Kind == dbq.TaskKindRepairRepository {
+			t.Frail = repo.Frail
+			t.Prove = DamageState(repo.DamageState) != Sound
+			if t.Kept, err = keptIn(ctx, tx, repo); err != nil {
+				return err
+			}
+		}
 		known, err := tx.CopiesInRepository(ctx, dbq.CopiesInRepositoryParams{TenantID: row.TenantID, RepositoryID: repo.ID})
 		if err != nil {
 			return err
@@ -210,6 +220,9 @@ type TaskOutcome struct {
 	SealedName   string
 	SealedSHA256 string
 	Pairs        []PairResult
+	Proven       bool          // verification read every byte of the copy
+	Found        *ScanReport   // of a scan
+	Repaired     *RepairReport // of a repair
 
 	RepositoryBytes int64 // what the repository takes up afterwards; 0 if it was not measured
 	BytesBefore     int64 // the same before maintenance
@@ -258,14 +271,10 @@ func (a *App) taskDone(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome,
 		}
 		return tx.Event(ctx, "repository.created", of, map[string]any{"kind": t.Kind})
 	case dbq.TaskKindVerifyCopy:
-		if o.Damage == "" {
-			_, err := tx.SetVerified(ctx, dbq.SetVerifiedParams{TenantID: t.Row.TenantID, ID: t.Row.CopyID, VerifiedAt: &tx.Now})
-			return err
-		}
-		return markDamaged(ctx, tx, t, o.Damage, ofCopy)
+		return a.copyVerified(ctx, tx, t, o)
 	case dbq.TaskKindSealCopy:
 		if o.Damage != "" {
-			return markDamaged(ctx, tx, t, o.Damage, ofCopy)
+			return a.copyDamaged(ctx, tx, t, o.Damage)
 		}
 		_, err := tx.SetSealed(ctx, dbq.SetSealedParams{TenantID: t.Row.TenantID, ID: t.Row.CopyID, SealedName: o.SealedName, SealedSha256: o.SealedSHA256})
 		if err != nil {
@@ -280,6 +289,10 @@ func (a *App) taskDone(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome,
 		return namedDeleted(ctx, tx, t, ofCopy)
 	case dbq.TaskKindMeasurePair:
 		return pairsMeasured(ctx, tx, t, o)
+	case dbq.TaskKindScanRepository:
+		return a.scanned(ctx, tx, t, o.Found)
+	case dbq.TaskKindRepairRepository:
+		return a.repaired(ctx, tx, t, o.Repaired)
 	}
 	return nil
 }
@@ -291,5 +304,5 @@ func (a *App) startTask(ctx context.Context, tx *store.Tx, c dbq.Copy, kind dbq.
 	if err != nil {
 		return err
 	}
-	return insertTask(ctx, tx, repo, c.ID, kind)
+	return insertVerification(ctx, tx, repo, c.ID, kind, 100)
 }

@@ -39,6 +39,7 @@ func keepingOf(ctx context.Context, tx *store.Tx, s dbq.SiteForTenantRow) (SiteP
 	if err != nil {
 		return SitePolicy{}, nil, err
 	}
+	r.Hours = hoursOf(s.BackupHours, s.TenantHours)
 	p := SitePolicy{ID: r.id, Name: r.Name, Version: r.version, Policy: r.Policy, Zone: siteZone(s.TimeZone)}
 	if p.Alarms, err = alarmsOf(ctx, tx, s); err != nil {
 		return p, nil, err
@@ -62,6 +63,7 @@ func keepingOf(ctx context.Context, tx *store.Tx, s dbq.SiteForTenantRow) (SiteP
 		if k.Copies, err = judge(ctx, tx, t, p.Alarms); err != nil {
 			return p, nil, err
 		}
+		p.Alarms.Damage = p.Alarms.Damage || row.DamageStops
 		k.Calendar = t.calendar(k.Copies, missed)
 		out = append(out, k)
 	}

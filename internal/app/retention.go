@@ -47,6 +47,7 @@ func judge(ctx context.Context, tx *store.Tx, t *timetable, alarms policy.Alarms
 		}
 		byID[copies[i].ID] = r
 	}
+	alarms.Damage = t.row.DamageStops
 	verdicts := policy.Retain(t.rules.Policy, t.row.Kind, copies, tx.Now, alarms)
 	out := make([]Judged, len(verdicts))
 	for i, v := range verdicts {

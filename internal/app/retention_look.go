@@ -39,7 +39,7 @@ type RetentionLook struct {
 // behind. It moves no copy itself.
 func (a *App) LookAtRetention(ctx context.Context, who authz.Actor) (RetentionLook, error) {
 	began := a.clock.Now()
-	look := looking{app: a, out: RetentionLook{Stays: map[policy.Reason]int64{}}, rules: map[id.Policy]rules{}, uses: map[id.Copy]bool{}}
+	look := looking{app: a, out: RetentionLook{Stays: map[policy.Reason]int64{}}, rules: map[id.Policy]rules{}, uses: map[id.Copy]bool{}, damaged: map[dbq.DamageStopsOfRow]bool{}}
 	if _, err := authz.Check(who, authz.HoldCopies, id.Tenant{}); err != nil {
 		return look.out, err
 	}
@@ -66,13 +66,14 @@ func (a *App) LookAtRetention(ctx context.Context, who authz.Actor) (RetentionLo
 func bare(u uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: u, Valid: true} }
 
 type looking struct {
-	app   *App
-	out   RetentionLook
-	rules map[id.Policy]rules
-	uses  map[id.Copy]bool
-	judge policy.Judge
-	group []policy.Copy
-	bin   map[string]bool
+	app     *App
+	out     RetentionLook
+	rules   map[id.Policy]rules
+	uses    map[id.Copy]bool
+	damaged map[dbq.DamageStopsOfRow]bool // whose storage is damaged
+	judge   policy.Judge
+	group   []policy.Copy
+	bin     map[string]bool
 }
 
 func (l *looking) at(ctx context.Context, tx *store.Tx, page []dbq.SitesAfterRow) error {
@@ -135,6 +136,14 @@ func (l *looking) refresh(ctx context.Context, tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
+	stopped, err := tx.DamageStopsOf(ctx)
+	if err != nil {
+		return err
+	}
+	clear(l.damaged)
+	for _, d := range stopped {
+		l.damaged[d] = true
+	}
 	clear(l.uses)
 	for _, c := range used {
 		l.uses[c] = true
@@ -152,6 +161,7 @@ func (l *looking) kind(ctx context.Context, tx *store.Tx, s dbq.SitesAfterRow, r
 		}
 		l.rules[s.PolicyID] = r
 	}
+	alarms.Damage = l.damaged[dbq.DamageStopsOfRow{SiteID: s.ID, Kind: rows[0].Kind}]
 	l.group = l.group[:0]
 	l.bin = map[string]bool{}
 	for _, row := range rows {

@@ -85,7 +85,7 @@ func (r *rig) keep() {
 		if !ok {
 			return
 		}
-		r.must(r.FinishTask(r.t.Context(), t, app.TaskOutcome{SealedName: "x/sealed/y.hfs", SealedSHA256: strings.Repeat("0", 64)}))
+		r.must(r.FinishTask(r.t.Context(), t, app.TaskOutcome{Proven: true, SealedName: "x/sealed/y.hfs", SealedSHA256: strings.Repeat("0", 64)}))
 	}
 }
 

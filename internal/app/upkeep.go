@@ -87,7 +87,10 @@ func (a *App) upkeep(ctx context.Context) error {
 				return err
 			}
 		}
-		return planMaintenance(ctx, tx)
+		if err := planMaintenance(ctx, tx); err != nil {
+			return err
+		}
+		return planVerification(ctx, tx)
 	})
 }
 
@@ -172,7 +175,10 @@ func comeBack(ctx context.Context, tx *store.Tx) error {
 	if _, err := tx.HurryTasksAfterJump(ctx, dbq.HurryTasksAfterJumpParams{Now: tx.Now, Day: day}); err != nil {
 		return err
 	}
-	_, err = tx.HurryMaintenanceAfterJump(ctx, dbq.HurryMaintenanceAfterJumpParams{Now: tx.Now, Week: week})
+	if _, err = tx.HurryMaintenanceAfterJump(ctx, dbq.HurryMaintenanceAfterJumpParams{Now: tx.Now, Week: week}); err != nil {
+		return err
+	}
+	_, err = tx.RederiveScansAfterJump(ctx, dbq.RederiveScansAfterJumpParams{Now: tx.Now, Latest: tx.Now.Add(scanEvery + time.Hour), LatestLook: day})
 	return err
 }
 

@@ -6,17 +6,8 @@ import (
 
 	"holdfast/internal/authz"
 	"holdfast/internal/backup"
-	"holdfast/internal/id"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
-)
-
-// How often what is stored is looked at again. A whole read starts every 28
-// days, so that no byte is older than VerifyWithin even if its turn waits.
-const (
-	VerifyWithin = 30 * 24 * time.Hour
-	scanEvery    = 28 * 24 * time.Hour
-	lookEvery    = 24 * time.Hour
 )
 
 // DamageState is how far a repository's damage was dealt with.
@@ -27,6 +18,7 @@ const (
 	Sound        DamageState = ""             // none is known
 	DamageFound  DamageState = "found"        // its repair begins, or is tried again
 	Healing      DamageState = "healing"      // the next run brings back what the site still has
+	Proving      DamageState = "proving"      // that run has been; every copy is read again
 	Lost         DamageState = "lost"         // what is left of it cannot be brought back
 	Acknowledged DamageState = "acknowledged" // staff know, and let go of what is lost
 )
@@ -82,33 +74,8 @@ func (a *App) Verification(ctx context.Context, who authz.Actor, ref string) ([]
 			ScannedBytes: r.ScannedBytes, NextScan: orZero(r.ScanAt), AtWork: r.Scanning, Repairing: r.Repairing, StoredBytes: r.StoredBytes,
 			Copies: r.Copies, Proven: r.Proven, Damaged: r.Damaged, Damage: r.Damage, State: DamageState(r.DamageState), DamagedAt: orZero(r.DamagedAt), Trouble: r.Error,
 		}
-		last := v.Since
-		if v.ScannedAt.After(last) {
-			last = v.ScannedAt
-		}
-		v.Overdue = r.State == dbq.RepositoryStateReady && now.Sub(last) > VerifyWithin
+		v.Overdue = r.State == dbq.RepositoryStateReady && r.ScanAt != nil && now.Sub(*r.ScanAt) > VerifyWithin-scanEvery
 		out = append(out, v)
 	}
 	return out, err
-}
-
-// stableOffset spreads what comes round every period over all of it: the same
-// for one repository always, and any for another.
-func stableOffset(of id.Repository, period time.Duration) time.Duration {
-	u := of.UUID()
-	var n uint64
-	for _, b := range u[8:] { // the first half is the time at which it was made
-		n = n<<8 | uint64(b)
-	}
-	seconds := uint64(period / time.Second)       //nolint:gosec // days, in seconds
-	return time.Duration(n%seconds) * time.Second //nolint:gosec // less than a period
-}
-
-// nextTurn is the repository's next turn after an instant.
-func nextTurn(of id.Repository, period time.Duration, after time.Time) time.Time {
-	turn := after.Truncate(period).Add(stableOffset(of, period))
-	for !turn.After(after) {
-		turn = turn.Add(period)
-	}
-	return turn.UTC()
 }

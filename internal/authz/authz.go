@@ -35,6 +35,8 @@ const (
 	ProtectCopy    Action = "copy.protect"
 	KeepCopy       Action = "copy.keep"
 	HoldCopies     Action = "copy.hold"
+	RepairCopies   Action = "copy.repair"
+	ClearAlarms    Action = "alarm.clear"
 	ViewPolicies   Action = "policy.view"
 	EditPolicies   Action = "policy.edit"
 	ManageTokens   Action = "token.manage"
@@ -63,7 +65,7 @@ func Actions() []Action {
 	return []Action{
 		ViewFleet, ShareViews, ViewSite, ViewRuns, StartBackup, CancelRun, ViewHosts, ManageHosts, ManageSites,
 		ViewTenants, ManageTenant, ViewPeople, InvitePeople, ManagePeople, ViewQueue, ViewVault, ManageVault, RestoreCopy,
-		ProtectCopy, KeepCopy, HoldCopies, ViewPolicies, EditPolicies, ManageTokens, ViewAudit,
+		ProtectCopy, KeepCopy, HoldCopies, RepairCopies, ClearAlarms, ViewPolicies, EditPolicies, ManageTokens, ViewAudit,
 		ManageQueue, ViewSettings, ChangeSettings,
 		ViewRestores, StartRestore, ApproveRestore, ConfirmRestore, AcceptRestore, ViewTickets, OpenTickets, WorkTickets, GrantAccess,
 		ViewBilling, PayFee, WaiveFee, RefundFee, OfflineFee,
@@ -173,6 +175,8 @@ var table = map[Action]allowed{
 	ProtectCopy:    {staff: helping, member: []tenant.Role{tenant.Admin, tenant.Member}},
 	KeepCopy:       {staff: helping},
 	HoldCopies:     {staff: operating},
+	RepairCopies:   {staff: operating},
+	ClearAlarms:    {staff: operating},
 	ViewPolicies:   {staff: allStaff},
 	EditPolicies:   {staff: operating},
 	ManageTokens:   {staff: []tenant.StaffRole{tenant.Owner}},
@@ -219,6 +223,8 @@ var says = map[Action]string{
 	ProtectCopy:    "protect a copy for some days",
 	KeepCopy:       "pin a copy, end a protection, take a copy back from the bin",
 	HoldCopies:     "put a legal hold on copies, and lift it",
+	RepairCopies:   "have what is stored of a site looked at and repaired, and acknowledge what is lost",
+	ClearAlarms:    "clear a tamper alarm, with a reason",
 	ViewPolicies:   "see the backup policies",
 	EditPolicies:   "edit policies and assign them to sites",
 	ManageTokens:   "make, list and revoke tokens of the API",

@@ -34,17 +34,19 @@ type Verb string
 // The verbs.
 const (
 	FindDamage Verb = "find_damage" // verification found wrong bytes
+	FindWhole  Verb = "find_whole"  // every byte was read after a repair, of a copy that had been good
+	FindShort  Verb = "find_short"  // the same of one that had been incomplete
 	Discard    Verb = "discard"     // deletion from storage begins
 	Delete     Verb = "delete"      // deletion from storage has ended
 )
 
 // Verbs are all verbs.
-func Verbs() []Verb { return []Verb{FindDamage, Discard, Delete} }
+func Verbs() []Verb { return []Verb{FindDamage, FindWhole, FindShort, Discard, Delete} }
 
 var table = map[State]map[Verb]State{
 	Good:       {FindDamage: Damaged, Discard: Deleting},
 	Incomplete: {FindDamage: Damaged, Discard: Deleting},
-	Damaged:    {Discard: Deleting},
+	Damaged:    {FindWhole: Good, FindShort: Incomplete, Discard: Deleting},
 	Deleting:   {Delete: Gone},
 }
 

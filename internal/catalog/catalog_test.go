@@ -14,7 +14,7 @@ func TestApply_RefusesWhatTheTableOmits(t *testing.T) {
 	allowed := map[catalog.State]map[catalog.Verb]catalog.State{
 		catalog.Good:       {catalog.FindDamage: catalog.Damaged, catalog.Discard: catalog.Deleting},
 		catalog.Incomplete: {catalog.FindDamage: catalog.Damaged, catalog.Discard: catalog.Deleting},
-		catalog.Damaged:    {catalog.Discard: catalog.Deleting},
+		catalog.Damaged:    {catalog.FindWhole: catalog.Good, catalog.FindShort: catalog.Incomplete, catalog.Discard: catalog.Deleting},
 		catalog.Deleting:   {catalog.Delete: catalog.Gone},
 	}
 	for _, s := range catalog.States() {

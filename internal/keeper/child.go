@@ -37,6 +37,11 @@ type Job struct {
 
 	Second *app.SecondRepository `json:"second,omitempty"` // for measure_pair
 	Pairs  []app.PairTask        `json:"pairs,omitempty"`
+
+	Percent float32    `json:"percent,omitempty"` // of what is looked at, to be read
+	Kept    []app.Kept `json:"kept,omitempty"`    // for scan_repository and repair_repository
+	Frail   int32      `json:"frail,omitempty"`   // packs that are known to carry no readable index of their own
+	Prove   bool       `json:"prove,omitempty"`   // every snapshot is to be read whole
 }
 
 // Result is what the child answers, one JSON object on its standard output.
@@ -48,6 +53,10 @@ type Result struct {
 	SealedSHA256 string `json:"sealed_sha256,omitempty"`
 
 	Pairs []app.PairResult `json:"pairs,omitempty"`
+
+	Proven   bool              `json:"proven,omitempty"`
+	Found    *app.ScanReport   `json:"found,omitempty"`
+	Repaired *app.RepairReport `json:"repaired,omitempty"`
 
 	RepositoryBytes int64                  `json:"repository_bytes,omitempty"` // of all its blobs after the task; 0 if they could not be counted
 	Maintained      *engine.MaintainReport `json:"maintained,omitempty"`
@@ -87,7 +96,19 @@ func (j Job) run(ctx context.Context) (Result, error) {
 	if j.Task == "create_repository" {
 		return Result{}, j.create(ctx, at)
 	}
+	if j.Task == "repair_repository" || j.Task == "scan_repository" {
+		if err := unmounted(b); err != nil {
+			return Result{}, err
+		}
+	}
+	if j.Task == "repair_repository" {
+		report, err := j.repair(ctx, b, at)
+		return Result{Repaired: &report}, err
+	}
 	repo, err := engine.Open(ctx, at, j.Password)
+	if why := closed(err); why != "" && j.Task == "scan_repository" {
+		return Result{Found: &app.ScanReport{Read: j.Percent > 0, Closed: why}}, nil
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -115,21 +136,10 @@ func (j Job) create(ctx context.Context, at engine.Location) error {
 func (j Job) with(ctx context.Context, b vault.Backend, repo *engine.Repository) (Result, error) {
 	switch j.Task {
 	case "verify_copy":
-		report, err := repo.Verify(ctx, engine.VerifyOptions{IDs: []string{j.Snapshot}, Percent: 100})
-		if err != nil && errs.Is(err, errs.NotFound) {
-			return Result{Damage: "The snapshot is not in its repository."}, nil
-		}
-		if err != nil {
-			return Result{}, err
-		}
-		if len(report.Damaged) > 0 {
-			d := report.Damaged[0]
-			return Result{Damage: fmt.Sprintf("%d damaged, first %s: %s", len(report.Damaged), d.Path, d.Reason)}, nil
-		}
-		if !report.Proven {
-			return Result{}, errs.New(errs.Incomplete, "Not every file of the copy could be read to its end; it is read again later.")
-		}
-		return Result{}, nil
+		return j.verify(ctx, repo)
+	case "scan_repository":
+		report, err := j.scan(ctx, b, repo)
+		return Result{Found: &report}, err
 	case "seal_copy":
 		return j.seal(ctx, b, repo)
 	case "delete_copy", "delete_named":

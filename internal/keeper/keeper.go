@@ -178,6 +178,7 @@ func (k *Keeper) do(ctx context.Context, d app.Destination, t app.Task) app.Task
 		Task: string(t.Row.Kind), Backend: d.Backend, Repository: t.Repository, Kind: string(t.Kind), Password: t.Password,
 		Site: t.Row.SiteID.String(), Copy: t.Row.CopyID.String(), Snapshot: t.Snapshot, SHA256: t.SHA256, SealedName: t.SealedName, Known: t.Known, SealKey: t.SealKey,
 		SpoolDir: k.o.SpoolDir, Beside: t.Beside, Second: t.Second, Pairs: t.Pairs,
+		Percent: t.Row.Percent, Kept: t.Kept, Frail: t.Frail, Prove: t.Prove,
 	}
 	in, err := json.Marshal(job)
 	if err != nil {
@@ -205,7 +206,8 @@ func (k *Keeper) do(ctx context.Context, d app.Destination, t app.Task) app.Task
 	if jerr := json.Unmarshal(bytes.TrimSpace(out.b), &r); jerr != nil {
 		return app.TaskOutcome{Err: fmt.Errorf("the keeper's child ended without a result: %w: %s", errors.Join(err, werr), complaints.b)}
 	}
-	o := app.TaskOutcome{Damage: r.Damage, SealedName: r.SealedName, SealedSHA256: r.SealedSHA256, RepositoryBytes: r.RepositoryBytes, Pairs: r.Pairs}
+	o := app.TaskOutcome{Damage: r.Damage, SealedName: r.SealedName, SealedSHA256: r.SealedSHA256, RepositoryBytes: r.RepositoryBytes, Pairs: r.Pairs,
+		Proven: r.Proven, Found: r.Found, Repaired: r.Repaired}
 	if m := r.Maintained; m != nil {
 		o.BytesBefore, o.PendingBytes = m.BytesBefore, m.PendingBytes
 	}

@@ -46,12 +46,13 @@ const (
 	ByFuture     Reason = "future_dated"  // its date lies in the future
 	ByClock      Reason = "clock_jumped"  // the clock cannot be trusted
 	ByTamper     Reason = "tamper_alarm"  // the site is under a tamper alarm
+	ByDamage     Reason = "damage_found"  // copies that lie beside it are damaged, and nobody has dealt with it
 	ByLast       Reason = "no_newer_good" // no newer good copy of a plausible time exists
 )
 
 // Reasons are all reasons.
 func Reasons() []Reason {
-	return []Reason{ByRule, ByProtection, ByInitial, ByPin, ByHold, ByUse, ByFuture, ByClock, ByTamper, ByLast}
+	return []Reason{ByRule, ByProtection, ByInitial, ByPin, ByHold, ByUse, ByFuture, ByClock, ByTamper, ByDamage, ByLast}
 }
 
 // Alarms are the facts about a site that stop every deletion.
@@ -59,6 +60,7 @@ type Alarms struct {
 	Tamper      bool
 	ClockJumped bool
 	LegalHold   bool
+	Damage      bool // of the kind's storage
 }
 
 // Verdict is what retention says of one copy.
@@ -214,6 +216,7 @@ func (s *brake) reasons(out []Reason, v *Verdict) []Reason {
 	add(c.TakenAt.After(s.now), ByFuture)
 	add(s.alarms.ClockJumped, ByClock)
 	add(s.alarms.Tamper, ByTamper)
+	add(s.alarms.Damage, ByDamage)
 	add(!s.newerGood, ByLast)
 	return out
 }
@@ -239,6 +242,8 @@ func (r Reason) Words() string {
 		return "a clock jumped, so that dates cannot be trusted"
 	case ByTamper:
 		return "the site is under a tamper alarm"
+	case ByDamage:
+		return "the storage beside it is damaged, until that is repaired or acknowledged"
 	case ByLast:
 		return "no newer good copy exists"
 	}

@@ -137,6 +137,7 @@ func TestRetain_BrakeSaysWhy(t *testing.T) {
 		"the first":           {old: with(old, func(c *policy.Copy) { c.Initial = true }), newer: []policy.Copy{with(newer, func(c *policy.Copy) { c.Tiers = nil })}, want: []policy.Reason{policy.ByInitial}},
 		"the first, outlived": {old: with(old, func(c *policy.Copy) { c.Initial = true }), newer: []policy.Copy{newer}},
 		"tampered":            {old: old, newer: []policy.Copy{newer}, alarms: policy.Alarms{Tamper: true}, want: []policy.Reason{policy.ByTamper}},
+		"damage beside it":    {old: old, newer: []policy.Copy{newer}, alarms: policy.Alarms{Damage: true}, want: []policy.Reason{policy.ByDamage}},
 		"a clock that jumped": {old: old, newer: []policy.Copy{newer}, alarms: policy.Alarms{ClockJumped: true}, want: []policy.Reason{policy.ByClock}},
 		"the future": {
 			old: with(old, func(c *policy.Copy) { c.TakenAt = now.Add(1) }), newer: []policy.Copy{newer},

@@ -145,7 +145,7 @@ func stoppedBy(a policy.Alarms) []string {
 	for _, s := range []struct {
 		on bool
 		by policy.Reason
-	}{{a.Tamper, policy.ByTamper}, {a.ClockJumped, policy.ByClock}, {a.LegalHold, policy.ByHold}} {
+	}{{a.Tamper, policy.ByTamper}, {a.Damage, policy.ByDamage}, {a.ClockJumped, policy.ByClock}, {a.LegalHold, policy.ByHold}} {
 		if s.on {
 			out = append(out, string(s.by))
 		}

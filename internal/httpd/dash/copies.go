@@ -80,6 +80,7 @@ func (s sitePage) copyRow(c *dbq.CopiesOfSiteRow, j *app.Judged) dash.CopyRow {
 	case catalog.Damaged:
 		row.State, row.Word, row.Note = ui.Failed, "damaged", "it will not be used"
 	}
+	row.Truth = s.copyTruth(c)
 	if j == nil {
 		return row
 	}
@@ -125,6 +126,8 @@ func (s sitePage) whyKept(kind backup.Kind, j *app.Judged) []string {
 			out = append(out, "It would go, but the clock jumped and dates cannot be trusted.")
 		case policy.ByTamper:
 			out = append(out, "It stays while the tamper alarm is on.")
+		case policy.ByDamage:
+			out = append(out, "It stays while what lies beside it in the storage is damaged.")
 		case policy.ByHold:
 			if j.Row.LegalHold == "" {
 				out = append(out, "It stays while the legal hold on this site is on.")
