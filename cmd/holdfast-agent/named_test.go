@@ -5,12 +5,52 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"holdfast/internal/agent"
+	"holdfast/internal/agentproto"
 	"holdfast/internal/minimoodle"
 	"holdfast/internal/moodle"
 	"holdfast/internal/sitedb"
 )
+
+// A lease of a database names the site's data repository too: the named files go
+// there by its own token, and outlive a renewal that names no repository.
+func TestRun_ADatabaseLeaseKeepsItsFiles(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t)
+	site := siteOf(t, sitedb.MariaDB, nil)
+	at := agentproto.Site{ID: uuid.NewString(), Name: "north", CodeDir: site.CodeDir}
+	launch(t, enrolled(t, p, filepath.Dir(site.CodeDir)))
+	first := p.result(p.offer(agentproto.Lease{Run: uuid.NewString(), Kind: agentproto.KindData, Attempt: 1, Site: at}, ""))
+	if first.Outcome != agentproto.OutcomeGood || first.Copy.Signals == nil || !first.Copy.Signals.First || first.Copy.Signals.Contents < int64(len(site.Contents)) {
+		t.Fatalf("the data copy: %s %s %+v", first.Outcome, first.Error, first.Copy)
+	}
+	run := uuid.NewString()
+	data := agentproto.Lease{Run: run, Kind: agentproto.KindData, Site: at}
+	p.update(func() { p.tokens[run] = p.token(agentproto.Lease{Run: run, Kind: agentproto.KindDatabase, Site: at}, time.Hour) })
+	p.offer(agentproto.Lease{
+		Run: run, Kind: agentproto.KindDatabase, Attempt: 1, Site: at,
+		Files: &agentproto.Repository{ID: at.ID, Password: password, URL: p.url(), Name: at.ID + "/data", Token: p.token(data, time.Hour)},
+	}, "")
+	r := p.result(run)
+	if r.Outcome != agentproto.OutcomeGood || r.Copy.References == nil || r.Copy.References.Files == nil || r.Copy.References.Missing != 0 || r.Copy.Facts.Moodle == nil {
+		t.Fatalf("the database copy: %s %s %+v", r.Outcome, r.Error, r.Copy)
+	}
+	if list := p.snapshots(at.ID, agentproto.KindData); len(list) != 2 {
+		t.Errorf("the data repository holds %d snapshots", len(list))
+	}
+	if list := p.snapshots(at.ID, agentproto.KindDatabase); len(list) != 2 {
+		t.Errorf("the database repository holds %d snapshots", len(list))
+	}
+	// The next data copy goes by the data copy before, not by the named files.
+	next := p.result(p.offer(agentproto.Lease{Run: uuid.NewString(), Kind: agentproto.KindData, Attempt: 1, Site: at}, ""))
+	if s := next.Copy.Signals; s.First || s.New != 0 || s.Gone != 0 || s.PHPChanged != 0 {
+		t.Errorf("an unchanged site shows %+v", s)
+	}
+}
 
 // Files that were uploaded after the last data copy and deleted after the
 // database copy come back with the database alone, and with everything.

@@ -242,10 +242,8 @@ func (c *child) seen() agentproto.Progress {
 // a name it is for the one repository that the run has.
 func (c *child) renew(repository, token string) error {
 	path := c.tokens[repository]
-	if repository == "" && len(c.tokens) == 1 {
-		for _, only := range c.tokens {
-			path = only
-		}
+	if repository == "" && len(c.tokens) > 0 && (c.restore == "" || len(c.tokens) == 1) {
+		path = filepath.Join(c.dir, "token-0") // of a backup, the one that the copy itself goes to
 	}
 	if path == "" {
 		return fmt.Errorf("run %s has no repository %q to renew a token of", c.run, clip(repository, 100))

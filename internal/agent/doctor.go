@@ -15,6 +15,7 @@ import (
 	"holdfast/internal/clock"
 	"holdfast/internal/errs"
 	"holdfast/internal/inplace"
+	"holdfast/internal/throttle"
 )
 
 // Finding is one thing the doctor looked at.
@@ -52,6 +53,7 @@ func Examine(ctx context.Context, stateDir string, clk clock.Clock) []Finding {
 		out = append(out, examineServer(ctx, cfg, clk)...)
 	}
 	out = append(out, examineDisk(stateDir), examineRestores(stateDir))
+	out = append(out, examineRestraint(stateDir, cfg.Restraint, throttle.Proc{})...)
 	out = append(out,
 		examineClient(ctx, "MariaDB or MySQL client", "install mariadb-client (Debian: apt-get install mariadb-client), if this host has such sites", "mariadb-dump", "mysqldump"),
 		examineClient(ctx, "PostgreSQL client", "install postgresql-client of the server's version, if this host has such sites", "pg_dump"),

@@ -20,12 +20,11 @@ func (b Bring) named(ctx context.Context, source copyback.Source) (named inplace
 		b.Log.Warn("the files that the database copy names cannot be had", "error", err)
 		return copyback.Unnamed{Why: err}, func() {}
 	}
-	return copyback.Named{
-		List:  copyback.Copy{Repository: source.Database.Repository, Snapshot: b.Database.References},
-		Files: copyback.Copy{Repository: r, Snapshot: b.Named.Snapshot},
-	}, func() {
+	shut = func() {
 		if err := r.Close(context.WithoutCancel(ctx)); err != nil {
 			b.Log.Warn("a repository could not be closed", "error", err)
 		}
 	}
+	list := copyback.Copy{Repository: source.Database.Repository, Snapshot: b.Database.References}
+	return copyback.Named{List: list, Files: copyback.Copy{Repository: r, Snapshot: b.Named.Snapshot}}, shut
 }
