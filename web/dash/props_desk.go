@@ -8,6 +8,7 @@ const (
 	TicketsStreamPath = "/tickets/stream" // SSE: each a rendered TicketsLive
 	RepliesPath       = "/replies"        // GET the list, POST one: id, seen, name, body, act
 	MoneyPath         = "/money"          // GET, with state, after
+	MoneyStreamPath   = "/money/stream"   // SSE: each a rendered MoneyLive
 	MoneyFilePath     = "/money.csv"      // GET
 	StripeEventsPath  = "/money/events"   // GET, with state, after
 )
@@ -191,6 +192,9 @@ type MoneyProps struct {
 	Payouts  []ui.Fact
 	Events   string // address of the log
 	CSV      string
+	Refresh  string
+	// StreamPath is empty for a page that does not update itself.
+	StreamPath string
 }
 
 // MoneyRow is one charge.

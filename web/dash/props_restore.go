@@ -4,8 +4,10 @@ import "holdfast/web/ui"
 
 // The addresses of restores.
 const (
-	RestoresPath   = "/restores"     // GET: the list; POST: begin one
-	NewRestorePath = "/restores/new" // GET, with site
+	RestoresPath = "/restores" // GET: the list; POST: begin one
+	// RestoresStreamPath sends rendered RestoresLive, as unnamed SSE messages.
+	RestoresStreamPath = "/restores/stream"
+	NewRestorePath     = "/restores/new" // GET, with site
 )
 
 // RestoresProps are those of Restores.
@@ -16,6 +18,9 @@ type RestoresProps struct {
 	Rows     []RestoreRow
 	Quick    []ui.Choice
 	Pager    ui.Pager
+	Refresh  string
+	// StreamPath is empty for a page that does not update itself.
+	StreamPath string
 }
 
 // RestoreRow is one restore of the list.

@@ -124,6 +124,8 @@ func (d *Door) routes() chi.Router {
 		r.Get("/runs/{id:[0-9a-f-]{36}}/stream", d.stream(d.runLive))
 		r.Get("/sites/{id:[0-9a-f-]{36}}/stream", d.stream(d.siteLive))
 		r.Get(oneRestore+"/stream", d.stream(d.restoreLive))
+		r.Get(dash.RestoresStreamPath, d.stream(d.restoresLive))
+		r.Get(dash.MoneyStreamPath, d.stream(d.moneyLive))
 		r.Get(dash.TicketsStreamPath, d.stream(d.ticketsLive))
 		r.Get(ticketPattern+"/stream", d.stream(d.ticketLive))
 		if d.customers != nil {

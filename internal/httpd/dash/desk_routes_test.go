@@ -20,6 +20,7 @@ func deskTable() []row {
 		{"POST /replies", at("/replies"), []string{"name", "", "body", ""}, []int{303, 404, 404, 404, 404, 422, 422, 422, 403, 403}, true},
 		{"POST /replies/{id:[0-9a-f-]{36}}/deletion", at("/replies/" + none + "/deletion"), nil, []int{303, 404, 404, 404, 404, 404, 404, 404, 403, 403}, true},
 		{"GET /money", at("/money"), nil, seen, true},
+		{"GET /money/stream", at("/money/stream"), nil, stream, true},
 		{"GET /money.csv", at("/money.csv"), nil, seen, true},
 		{"GET /money/events", at("/money/events"), nil, seen, true},
 		{"POST /money/events/{event}/replay", at("/money/events/evt_none/replay"), nil, []int{303, 404, 404, 404, 404, 404, 403, 403, 404, 403}, true},

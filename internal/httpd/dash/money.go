@@ -2,6 +2,7 @@ package dash
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -69,29 +70,63 @@ type typedMoney struct {
 }
 
 func (d *Door) moneyPage(r *http.Request, p app.Person, typed typedMoney, wrong error) (templ.Component, error) {
-	v := r.URL.Query()
 	m, err := d.app.Money(r.Context(), p.Actor)
 	if err != nil {
 		return nil, err
 	}
-	props := dash.MoneyProps{Page: d.page(r.Context(), p, dash.MoneySection), Events: dash.StripeEventsPath, CSV: dash.MoneyFilePath, Test: d.testPayments()}
+	props, err := d.moneyProps(r.Context(), r, p, m, typed, wrong)
+	if err != nil {
+		return nil, err
+	}
+	props.Page = d.page(r.Context(), p, dash.MoneySection)
+	if wrong != nil { // what was typed stays as it is
+		props.Page.Notice, props.StreamPath = &ui.Notice{State: ui.Failed, Text: sentence(wrong)}, ""
+	}
+	return dash.Money(props), wrong
+}
+
+// moneyLive is the part of the page that its stream sends. What lies at Stripe
+// is asked for when the page is loaded alone.
+func (d *Door) moneyLive(ctx context.Context, r *http.Request, p app.Person) (templ.Component, error) {
+	if !isStaff(p) {
+		return nil, notHere()
+	}
+	m, err := d.app.MoneySums(ctx, p.Actor)
+	if err != nil {
+		return nil, err
+	}
+	props, err := d.moneyProps(ctx, r, p, m, typedMoney{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return dash.MoneyLive(props), nil
+}
+
+func (d *Door) moneyProps(ctx context.Context, r *http.Request, p app.Person, m app.Money, typed typedMoney, wrong error) (dash.MoneyProps, error) {
+	v := r.URL.Query()
+	props := dash.MoneyProps{Page: d.frame(p, dash.MoneySection), Events: dash.StripeEventsPath, CSV: dash.MoneyFilePath, Test: d.testPayments()}
+	props.Refresh, props.StreamPath = withQuery(dash.MoneyPath, v), withQuery(dash.MoneyStreamPath, v)
+	if v.Get("after") != "" {
+		props.StreamPath = "" // what lies behind does not change much
+	}
 	if !m.Payments.Online {
 		props.Off = "No Stripe key is set: customers pay another way, and billing staff record it here."
 	}
 	sumUp(&props, m)
 	states(&props, m, v.Get("state"))
 	q := app.ChargeQuery{State: billing.ChargeState(v.Get("state")), Alarms: v.Get("alarms") != ""}
+	var err error
 	if q.After, err = chargeCursor(v.Get("after")); err != nil {
-		return nil, err
+		return props, err
 	}
 	if one := v.Get("ticket"); one != "" {
 		if q.Ticket, err = id.Parse[id.Ticket](one); err != nil {
-			return nil, errs.Wrap(errs.NotFound, err, "There is no ticket of this name, or none that you may see.")
+			return props, errs.Wrap(errs.NotFound, err, "There is no ticket of this name, or none that you may see.")
 		}
 	}
-	page, err := d.app.ListCharges(r.Context(), p.Actor, q)
+	page, err := d.app.ListCharges(ctx, p.Actor, q)
 	if err != nil {
-		return nil, err
+		return props, err
 	}
 	if !page.Next.ID.IsZero() {
 		onward := url.Values{"state": {v.Get("state")}, "after": {page.Next.At.Format(time.RFC3339Nano) + "," + page.Next.ID.String()}}
@@ -100,10 +135,15 @@ func (d *Door) moneyPage(r *http.Request, p app.Person, typed typedMoney, wrong 
 	for _, c := range page.Charges {
 		props.Rows = append(props.Rows, d.chargeRow(p, c, typed, wrong))
 	}
-	if wrong != nil {
-		props.Page.Notice = &ui.Notice{State: ui.Failed, Text: sentence(wrong)}
+	return props, nil
+}
+
+// withQuery is a path with a page's own query.
+func withQuery(path string, v url.Values) string {
+	if len(v) == 0 {
+		return path
 	}
-	return dash.Money(props), wrong
+	return path + "?" + v.Encode()
 }
 
 func chargeCursor(s string) (c app.ChargeCursor, err error) {

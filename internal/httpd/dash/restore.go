@@ -49,20 +49,40 @@ func askedRestore(r *http.Request) (id.Restore, error) {
 
 // restores is the list, which is staff's; a customer's are on the tickets.
 func (d *Door) restores(_ http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
+	props, err := d.restoresProps(r.Context(), r, p)
+	if err != nil {
+		return nil, err
+	}
+	props.Page = d.page(r.Context(), p, dash.RestoresSection)
+	return dash.Restores(props), nil
+}
+
+// restoresLive is the part of the list that its stream sends.
+func (d *Door) restoresLive(ctx context.Context, r *http.Request, p app.Person) (templ.Component, error) {
+	props, err := d.restoresProps(ctx, r, p)
+	if err != nil {
+		return nil, err
+	}
+	return dash.RestoresLive(props), nil
+}
+
+func (d *Door) restoresProps(ctx context.Context, r *http.Request, p app.Person) (dash.RestoresProps, error) {
+	props := dash.RestoresProps{
+		Page: d.frame(p, dash.RestoresSection), Refresh: withQuery(dash.RestoresPath, r.URL.Query()), StreamPath: withQuery(dash.RestoresStreamPath, r.URL.Query()),
+	}
 	q := app.RestoreQuery{Size: restoresOfPage + 1, OnlyOpen: r.URL.Query().Get("state") == stateOpen}
 	if at, of, ok := strings.Cut(r.URL.Query().Get("before"), "_"); ok {
 		micros, err := strconv.ParseInt(at, 10, 64)
 		rid, perr := id.Parse[id.Restore](of)
 		if err != nil || perr != nil || micros < 0 || micros > 1<<53 {
-			return nil, errs.Field("before", "this address is damaged; begin at the first page again")
+			return props, errs.Field("before", "this address is damaged; begin at the first page again")
 		}
-		q.Before = app.RestoreCursor{At: time.UnixMicro(micros).UTC(), ID: rid}
+		q.Before, props.StreamPath = app.RestoreCursor{At: time.UnixMicro(micros).UTC(), ID: rid}, "" // what lies behind does not change much
 	}
-	rows, err := d.app.ListRestores(r.Context(), p.Actor, q)
+	rows, err := d.app.ListRestores(ctx, p.Actor, q)
 	if err != nil {
-		return nil, err
+		return props, err
 	}
-	props := dash.RestoresProps{Page: d.page(r.Context(), p, dash.RestoresSection)}
 	props.Quick = []ui.Choice{
 		{Label: "All", Href: dash.RestoresPath, Selected: !q.OnlyOpen},
 		{Label: "Not ended", Href: dash.RestoresPath + "?state=" + stateOpen, Selected: q.OnlyOpen},
@@ -91,7 +111,7 @@ func (d *Door) restores(_ http.ResponseWriter, r *http.Request, p app.Person) (t
 	if wait > 0 {
 		props.State, props.Sentence = ui.Waiting, ui.Say(ui.Strong(words.Many(wait, "restore waits", "restores wait")), ui.Text(" to be accepted or undone."))
 	}
-	return dash.Restores(props), nil
+	return props, nil
 }
 
 // restoreStands words a restore's state.

@@ -33,6 +33,7 @@ func restoreTable() []row {
 	const one = "/restores/{id:[0-9a-f-]{36}}"
 	return []row{
 		{"GET /restores", at("/restores"), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
+		{"GET /restores/stream", at("/restores/stream"), nil, []int{401, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
 		{"GET /restores/new", func(h *house) string { return "/restores/new?site=" + h.site.String() }, nil, []int{303, 404, 404, 404, 404, 200, 200, 404, 404, 404}, true},
 		{"POST /restores", at("/restores"), []string{"site", "own.school.example", "name", "another"}, []int{303, 404, 403, 403, 403, 422, 422, 403, 403, 403}, true},
 		{"GET " + one, restoreAt(""), nil, []int{303, 404, 200, 200, 200, 200, 200, 200, 200, 200}, true},
