@@ -18,6 +18,7 @@ import (
 	"holdfast/internal/minimoodle"
 	"holdfast/internal/moodle"
 	"holdfast/internal/sitedb"
+	"holdfast/internal/throttle"
 )
 
 // asAgent makes this test binary be holdfast-agent: tests start real
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	lowerSelf = func(throttle.Priority) error { return nil } // one process runs many commands
 	code := m.Run()
 	stopServers()
 	os.Exit(code)

@@ -17,6 +17,7 @@ import (
 	"holdfast/internal/agentproto"
 	"holdfast/internal/clock"
 	"holdfast/internal/errs"
+	"holdfast/internal/throttle"
 )
 
 // localFlags are what the local commands share.
@@ -24,6 +25,36 @@ type localFlags struct {
 	repo, passwordFile, php string
 	memory                  int
 	asJSON                  bool
+	holds                   bool // the command holds back for the host, as a backup does
+	nice                    int
+}
+
+// lowerSelf lowers this process. Tests, which are one process with many
+// commands, put another in its place.
+var lowerSelf = throttle.LowerSelf
+
+// holdBack makes a command one that gives way to the sites of its host.
+func (f *localFlags) holdBack(c *cobra.Command) {
+	f.holds = true
+	c.Flags().IntVar(&f.nice, "nice", -1, fmt.Sprintf("priority from 0 (like everybody) to 19 (the last); by default the agent's own, or %d", agent.DefaultNice))
+}
+
+// restraint is how this command holds back.
+func (f *localFlags) restraint(c *cobra.Command) (agent.Restraint, error) {
+	if !f.holds {
+		return agent.Restraint{}, nil
+	}
+	r := agent.RestraintOf(defaultStateDir())
+	if c.Flags().Changed("nice") {
+		r.Nice = &f.nice
+	}
+	if err := r.Validate(); err != nil {
+		return r, err
+	}
+	if err := lowerSelf(r.Priority()); err != nil {
+		_, _ = fmt.Fprintf(c.ErrOrStderr(), "holdfast-agent: warning: this command has the priority of every other: %v\n", err)
+	}
+	return r, nil
 }
 
 func (f *localFlags) common(c *cobra.Command) {
@@ -63,11 +94,15 @@ func (f *localFlags) do(c *cobra.Command, work func(context.Context, agent.Local
 		l.Password = password
 	}
 	limitMemory(f.memory)
+	restraint, err := f.restraint(c)
+	if err != nil {
+		return err
+	}
 	ctx, stop := signalled()
 	defer stop()
 	bar := newBar(c.ErrOrStderr())
-	l.Progress = bar.show
-	err := work(ctx, l)
+	l.Progress = restraint.GiveWay(ctx, clock.System{}, throttle.Proc{}, bar.show)
+	err = work(ctx, l)
 	bar.end()
 	var e *errs.Error
 	if errors.As(err, &e) && e.Field == "to" {
@@ -178,6 +213,7 @@ func localBackupCommand() *cobra.Command {
 	f.repository(c)
 	f.reader(c)
 	f.common(c)
+	f.holdBack(c)
 	return c
 }
 
@@ -275,6 +311,7 @@ func localVerifyCommand() *cobra.Command {
 	c.Flags().StringVar(&id, "copy", "", "id of one copy (default: all)")
 	f.repository(c)
 	f.common(c)
+	f.holdBack(c)
 	return c
 }
 
@@ -310,5 +347,6 @@ func localCheckCommand() *cobra.Command {
 	_ = c.MarkFlagRequired("code")
 	f.reader(c)
 	f.common(c)
+	f.holdBack(c)
 	return c
 }
