@@ -48,7 +48,8 @@ type Today struct {
 	Storage    []dbq.TodayStorageRow
 	Forecasts  map[id.Destination]capacity.Forecast // of those in Storage
 	Apart      dbq.TodayApartRow
-	CountedAll int64 // how many are counted at most
+	Unread     dbq.TodayUnreadRow // repositories that were not read whole in time, and damaged ones
+	CountedAll int64              // how many are counted at most
 }
 
 // LookAtToday gives what is at risk now over every tenant, which is staff's.
@@ -78,6 +79,10 @@ func (a *App) LookAtToday(ctx context.Context, who authz.Actor) (Today, error) {
 			return err
 		}
 		if err := t.foresee(ctx, tx); err != nil {
+			return err
+		}
+		unread := dbq.TodayUnreadParams{Late: tx.Now.Add(scanEvery - VerifyWithin), Counted: todayCounted}
+		if t.Unread, err = tx.TodayUnread(ctx, unread); err != nil {
 			return err
 		}
 		if t.Apart, err = tx.TodayApart(ctx, todayCounted); err != nil {
