@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"holdfast/internal/backup"
 	"holdfast/internal/id"
@@ -75,8 +76,14 @@ func (a *App) describePairs(ctx context.Context, tx *store.Tx, row dbq.KeeperTas
 	return nil
 }
 
-// pairsMeasured writes what was counted, and asks for the next ones.
+// pairsMeasured writes what was counted, and asks for the next ones. A pair of
+// the task without an answer counts as tried, so that nothing is asked for ever.
 func pairsMeasured(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome) error {
+	for _, p := range t.Pairs {
+		if !slices.ContainsFunc(o.Pairs, func(r PairResult) bool { return r.Database == p.Database && r.Data == p.Data }) {
+			o.Pairs = append(o.Pairs, PairResult{Database: p.Database, Data: p.Data, Error: "The keeper gave no answer for this pair."})
+		}
+	}
 	for _, r := range o.Pairs {
 		if r.Error != "" {
 			_, err := tx.FailPair(ctx, dbq.FailPairParams{
