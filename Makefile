@@ -46,6 +46,16 @@ bench-policy: ## Plan 100,000 sites, hold eight million copies against their pol
 	go test -run '^$$' -bench '^(BenchmarkSimulate_FiveYears|BenchmarkRetain_EightMillion)$$' -benchmem -timeout 20m ./internal/policy
 	go test -run '^$$' -bench '^Benchmark(Plan_|LookAtRetention_|ListOverdue_)' -benchtime 1x -timeout 40m ./internal/app
 
+.PHONY: bench-engine
+bench-engine: ## Time the engine beside restic, borg and tar over trees and dumps (24 minutes, 35 GB in BENCH_DIR; BENCH_SCALE=0.05 tries it; not part of check)
+	@for tool in restic borg zstd; do command -v $$tool >/dev/null || missing=1; done; \
+	if [ -n "$${missing:-}" ]; then \
+		sudo=; [ "$$(id -u)" -eq 0 ] || sudo='sudo -n'; \
+		{ $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends restic borgbackup zstd >/dev/null; } \
+		|| { echo "restic, borgbackup and zstd are needed and could not be installed." >&2; exit 1; }; \
+	fi
+	go test -run '^$$' -bench '^BenchmarkEngine$$' -benchtime 1x -timeout 90m ./internal/engine/bench
+
 .PHONY: bench-pages
 bench-pages: ## Time the lists and pages over 100,000 sites, and seeding them (minutes; not part of check)
 	go test -run '^$$' -bench '^BenchmarkFleet_HundredThousandSites$$' -benchtime 1x -timeout 40m ./internal/app

@@ -39,7 +39,7 @@ func (l Location) caching() (*content.CachingOptions, error) {
 	if err := os.MkdirAll(l.CacheDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the cache's directory: %w", err)
 	}
-	if err := os.Chmod(l.CacheDir, 0o700); err != nil {
+	if err := os.Chmod(l.CacheDir, 0o700); err != nil { //nolint:gosec // a directory
 		return nil, fmt.Errorf("keep the cache's directory private: %w", err)
 	}
 	return &content.CachingOptions{

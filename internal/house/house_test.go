@@ -76,6 +76,7 @@ var house = map[string][]string{
 	"internal/reference":      ground,
 	"internal/vault":          ground,
 	"internal/engine":         with(ground, "internal/vault"),
+	"internal/engine/bench":   {},
 	"internal/copyback":       with(ground, "internal/engine", "internal/reference", "internal/inplace"),
 	"internal/seal":           with(ground, "internal/billing"),
 	"internal/selfcert":       ground,

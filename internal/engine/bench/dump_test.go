@@ -1,0 +1,105 @@
+package bench
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+)
+
+// A dump of a Moodle database: one large log that only grows, and tables of
+// which a day changes the newest rows and a few others. From one generation to
+// the next the log grows by 0.8 %, and of the other tables 4 % of the newest
+// rows and 0.1 % scattered ones are written anew.
+type table struct {
+	name string
+	rows int64
+	log  bool
+}
+
+const meanRowBytes = 142
+
+func tables(dumpBytes int64) []table {
+	rows := dumpBytes / meanRowBytes
+	all := []table{{"mdl_logstore_standard_log", rows * 45 / 100, true}}
+	for i, share := range []int64{15, 12, 9, 8, 6, 5} {
+		all = append(all, table{name: fmt.Sprintf("mdl_table_%d", i), rows: rows * share / 100})
+	}
+	return all
+}
+
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// version gives the generation in which a row was written last.
+func (t table) version(row int64, generation int) int {
+	if t.log {
+		return 0
+	}
+	for g := generation; g > 0; g-- {
+		newest := row >= t.rows-t.rows*4/100 && row%25 < 24
+		if newest || mix(uint64(row)*31+uint64(g)*1_000_003+uint64(len(t.name)))%1000 == 0 {
+			return g
+		}
+	}
+	return 0
+}
+
+// writeDump writes one generation to path.
+func writeDump(path string, bytes int64, generation int) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	w := bufio.NewWriterSize(f, 1<<20)
+	for n, t := range tables(bytes) {
+		rows := t.rows
+		if t.log {
+			rows += rows * 8 * int64(generation) / 1000
+		}
+		if err := t.write(w, uint64(n), rows, generation); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// write writes the table's rows as mysqldump does: many in one statement of
+// about a megabyte.
+func (t table) write(w io.Writer, n uint64, rows int64, generation int) error {
+	if _, err := fmt.Fprintf(w, "CREATE TABLE `%s` (id bigint, a bigint, b varchar(255), c bigint, d text);\n", t.name); err != nil {
+		return err
+	}
+	line := make([]byte, 0, 2<<20)
+	for row := range rows {
+		if len(line) == 0 {
+			line = append(line, "INSERT INTO `"+t.name+"` VALUES "...)
+		} else {
+			line = append(line, ',')
+		}
+		x := mix(uint64(row)<<8 ^ n ^ uint64(t.version(row, generation))<<56)
+		line = fmt.Appendf(line, "(%d,%d,'%s%s',%d,'", row+1, x%90_000, phrases[x>>20&0xfff], phrases[x>>34&0x3f], 1_600_000_000+row*7)
+		for range 4 {
+			x = mix(x)
+			line = append(line, phrases[min(x&0x3fff, x>>14&0x3fff)]...)
+		}
+		line = append(line, "')"...)
+		if len(line) > 1<<20 || row == rows-1 {
+			line = append(line, ";\n"...)
+			if _, err := w.Write(line); err != nil {
+				return err
+			}
+			line = line[:0]
+		}
+	}
+	return nil
+}
