@@ -232,6 +232,9 @@ func showBackup(w io.Writer, l agent.LocalCopy) error {
 	}
 	t.row("size", fmt.Sprintf("%s, %s of it new in the repository", size(l.Bytes), size(l.StoredBytes)))
 	t.row("time", (time.Duration(l.Seconds*1000) * time.Millisecond).String())
+	if r := l.References; r != nil {
+		showReferences(t, r)
+	}
 	for _, e := range l.Excluded {
 		t.row("left out", fmt.Sprintf("%s (%s files, %s)", e.Path, count(e.Files), size(e.Bytes)))
 	}

@@ -30,7 +30,9 @@ func TestRun_ADatabaseLeaseKeepsItsFiles(t *testing.T) {
 	}
 	run := uuid.NewString()
 	data := agentproto.Lease{Run: run, Kind: agentproto.KindData, Site: at}
-	p.update(func() { p.tokens[run] = p.token(agentproto.Lease{Run: run, Kind: agentproto.KindDatabase, Site: at}, time.Hour) })
+	p.update(func() {
+		p.tokens[run] = p.token(agentproto.Lease{Run: run, Kind: agentproto.KindDatabase, Site: at}, time.Hour)
+	})
 	p.offer(agentproto.Lease{
 		Run: run, Kind: agentproto.KindDatabase, Attempt: 1, Site: at,
 		Files: &agentproto.Repository{ID: at.ID, Password: password, URL: p.url(), Name: at.ID + "/data", Token: p.token(data, time.Hour)},

@@ -11,6 +11,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -82,10 +83,16 @@ type naming struct {
 	out  *NamedBack
 
 	fresh   *os.Root
-	old     *os.Root // live, may be nil
+	top     fs.FileInfo // of the folder itself
+	old     *os.Root    // live, may be nil
 	helping []string
 	bytes   int64
+	failed  int   // contents that could not be put into their places
+	why     error // of all these
 }
+
+// maxFailed is how many contents may fail before the rest is left alone.
+const maxFailed = 20
 
 func (n *naming) all(ctx context.Context) error {
 	var err error
@@ -93,6 +100,9 @@ func (n *naming) all(ctx context.Context) error {
 		return fmt.Errorf("enter filedir: %w", err)
 	}
 	defer n.fresh.Close() //nolint:errcheck // errors came before
+	if n.top, err = n.fresh.Stat("."); err != nil {
+		return fmt.Errorf("look at filedir: %w", err)
+	}
 	if n.live != "" {
 		if n.old, err = os.OpenRoot(n.live); err == nil {
 			defer n.old.Close() //nolint:errcheck // read only
@@ -119,7 +129,10 @@ func (n *naming) all(ctx context.Context) error {
 			}
 		}
 	}
-	return n.serve(ctx)
+	if err := n.serve(ctx); err != nil {
+		return err
+	}
+	return n.why
 }
 
 // lacks tells whether a content is wanted: it is not in the filedir to come,
@@ -167,9 +180,12 @@ func (n *naming) serve(ctx context.Context) error {
 		}
 		size, err := n.put(from, hash)
 		if err != nil {
-			return fmt.Errorf("put content %s into filedir: %w", hash, err)
+			n.why = errors.Join(n.why, fmt.Errorf("put content %s into filedir: %w", hash, err))
+			if n.failed++; n.failed == maxFailed {
+				return n.why
+			}
 		}
-		if size < 0 {
+		if size < 0 || err != nil {
 			n.out.Missing++
 			continue
 		}
@@ -196,7 +212,7 @@ func (n *naming) put(from *os.Root, hash string) (int64, error) {
 	if err != nil || !fi.Mode().IsRegular() {
 		return -1, err
 	}
-	leaf, err := n.leaf(from, hash)
+	leaf, err := n.leaf(hash)
 	if err != nil {
 		return 0, err
 	}
@@ -210,7 +226,7 @@ func (n *naming) put(from *os.Root, hash string) (int64, error) {
 	defer unix.Unlinkat(int(leaf.Fd()), part, 0) //nolint:errcheck,gosec // it has its real name, or none
 	sum := sha1.New()                            //nolint:gosec // see above
 	size, err := io.Copy(io.MultiWriter(dst, sum), src)
-	err = errors.Join(err, dressLike(dst, fi), chtimes(dst, fi.ModTime()), dst.Sync(), dst.Close())
+	err = errors.Join(err, n.dress(dst, fi), dst.Sync(), dst.Close())
 	if err != nil {
 		return 0, err
 	}
@@ -224,13 +240,36 @@ func (n *naming) put(from *os.Root, hash string) (int64, error) {
 	return size, err
 }
 
-// leaf opens the folder of a content, and makes it like the copy's if it is not
-// there. No link is followed.
-func (n *naming) leaf(from *os.Root, hash string) (*os.File, error) {
-	h := &healer{fresh: n.fresh}
+// leaf opens the folder of a content, and makes it like filedir itself if it is
+// not there. No link leads out of filedir.
+func (n *naming) leaf(hash string) (*os.File, error) {
 	dir := filepath.Join(hash[:2], hash[2:4])
-	if err := h.mkdirs(from, dir); err != nil {
-		return nil, err
+	for _, d := range []string{hash[:2], dir} {
+		err := n.fresh.Mkdir(d, 0o700)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		f, err := n.fresh.OpenFile(d, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(dressLike(f, n.top), f.Close()); err != nil {
+			return nil, err
+		}
 	}
 	return n.fresh.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+}
+
+// dress gives a content the owner of filedir, for its copy may be of another
+// host, and the mode and time that it had.
+func (n *naming) dress(f *os.File, fi fs.FileInfo) error {
+	if st, ok := n.top.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
+		if err := f.Chown(int(st.Uid), int(st.Gid)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(f.Chmod(fi.Mode()), chtimes(f, fi.ModTime()))
 }
