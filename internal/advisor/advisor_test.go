@@ -80,7 +80,8 @@ var cases = map[advisor.Rule]struct {
 	advisor.AutoBackupNoFiles: {fires: auto(func(a *advisor.AutoBackup) { a.WithFiles = false }), not: auto(func(a *advisor.AutoBackup) { a.WithFiles, a.Active = false, 0 })},
 	advisor.CourseFilesDropped: {
 		fires: facts(func(f *advisor.Facts) { f.Excluded[1].Files = 12 }),
-		not:   facts(func(f *advisor.Facts) { f.Excluded = []advisor.Folder{{Path: "moodledata/cache/backup", Files: 5}} }),
+		not: facts(func(f *advisor.Facts) { f.Excluded = []advisor.Folder{{Path: "moodledata/cache/backup", Files: 5}} },
+			func(f *advisor.Facts) { f.Excluded[1].Files, f.Keep = 12, []string{"moodledata/backup"} }),
 	},
 	advisor.CronDisabled: {fires: life(func(m *advisor.Moodle) { m.CronEnabled = false })},
 	advisor.CronStopped: {

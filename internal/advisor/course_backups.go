@@ -209,7 +209,7 @@ func courseFilesDropped(f Facts, _ time.Time) *Finding {
 		}
 	}
 	for _, x := range f.Excluded {
-		if x.Path != "moodledata/backup" || x.Files == 0 {
+		if x.Path != "moodledata/backup" || x.Files == 0 || slices.Contains(f.Keep, x.Path) {
 			continue
 		}
 		out := alike(Warning, many(x.Files, "file lies", "files lie")+" in a folder for course backups that copies leave out",

@@ -137,7 +137,6 @@ func previewExclusions(ctx context.Context, tx *store.Tx, of id.Tenant, sid id.S
 	p.Changes = v.changes(p.Exact)
 	then := now
 	then.Keep, then.Drop = p.Exact.Keep, p.Exact.Dropped()
-	then.Excluded = slices.DeleteFunc(slices.Clone(now.Excluded), func(f advisor.Folder) bool { return slices.Contains(then.Keep, f.Path) })
 	before, after := advisor.Look(now, tx.Now), advisor.Look(then, tx.Now)
 	p.Raised, p.Settled = without(after, before), without(before, after)
 	return p, nil

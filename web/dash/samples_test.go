@@ -43,7 +43,7 @@ func bar(label string) *ui.Progress {
 
 // samples are every page, full and empty, for staff and for customers.
 func samples() []sample {
-	return append(append(append(append(restoreSamples(), policySamples()...), append(identitySamples(), append(append(settingsSamples(), deskSamples()...), hostSamples()...)...)...), todaySamples()...), []sample{
+	return append(append(append(append(restoreSamples(), append(policySamples(), truthSamples()...)...), append(identitySamples(), append(append(settingsSamples(), deskSamples()...), append(hostSamples(), discoverSamples()...)...)...)...), todaySamples()...), []sample{
 		{"signin", SignIn(SignInProps{Next: "/sites"})},
 		{"signin-error", SignIn(SignInProps{Product: "Brightside Hosting", Email: "ada@brightside.example", Next: hostile, Error: "That email and password do not belong together. Nothing is locked; try again."})},
 		{"fleet", Fleet(fleetFull())},

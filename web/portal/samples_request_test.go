@@ -30,7 +30,7 @@ func terms() []string {
 
 func offers() []Offer {
 	return []Offer{
-		{Value: "c1", Selected: true, Best: "The newest one from before the moment you named, so the least is lost.", At: at("Tue 17 Nov 00:04"), Before: "11 h 56 min before", State: ui.Good, Fit: "with its files of the same time", Lost: "Not in it: what was done on the site after Tue 17 Nov 00:04, 4 d 16 h of work."},
+		{Value: "c1", Selected: true, Best: "The newest one from before the moment you named, so the least is lost.", At: at("Tue 17 Nov 00:04"), Before: "11 h 56 min before", State: ui.Good, Fit: "with its files of the same time", Files: missingSample("o1"), Lost: "Not in it: what was done on the site after Tue 17 Nov 00:04, 4 d 16 h of work."},
 		{Value: "c2", At: at("Mon 16 Nov 00:04"), Before: "1 d 12 h before", State: ui.Good, Fit: "with its files, 4 h newer", Lost: "Not in it: 5 d 16 h of work."},
 		{Value: "c3", At: at("Wed 18 Nov 00:04"), Before: "12 h 4 min after: what went wrong may be in it", State: ui.Incomplete, Fit: "its files are 1 d 4 h older", Lost: "Not in it: 3 d 16 h of work."},
 	}

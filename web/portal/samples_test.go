@@ -7,6 +7,7 @@ import (
 	"github.com/a-h/templ"
 
 	"holdfast/web/ruler"
+	"holdfast/web/truth"
 	"holdfast/web/ui"
 )
 
@@ -140,8 +141,28 @@ func siteFull() SiteProps {
 	for i := range 60 {
 		months.Points = append(months.Points, Point{At: at(fmt.Sprintf("Sun 1 Nov %d 00:04", 2026-i/12)), Files: "the database alone: no copy of files is left from about then", State: ui.Incomplete})
 	}
+	days.Points[0].Whole = &truth.Files{ID: "p1", State: ui.Good, Words: "all 412,102 files"}
+	days.Points[1].Whole = missingSample("p2")
+	days.Points[3].Whole = &truth.Files{ID: "p3", State: ui.None, Words: "files not counted yet"}
 	p.Points = []PointGroup{days, months}
+	p.Advice = adviceSample()
 	return p
+}
+
+func missingSample(id string) *truth.Files {
+	return &truth.Files{
+		ID: id, State: ui.Incomplete, Words: "99.98 % of files, 3 missing", Notes: []string{"The copy of the files that fits it best was taken 12 min after it."},
+		Groups: []truth.Group{{Course: "Biology 9b", Area: "Assignment submissions", Files: ui.Amount{Words: "2", Exact: "2 files"}, Bytes: ui.Amount{Words: "4.1 MB"}}, {Course: "outside courses", Area: "People’s pictures", Files: ui.Amount{Words: "1"}, Bytes: ui.Amount{Words: "18 kB"}}},
+		Names:  []truth.Name{{Name: "Photosynthese – Übung 3.pdf", Course: "Biology 9b", Area: "Assignment submissions", Size: ui.Amount{Words: "2.2 MB"}}}, More: "And 2 places more.",
+	}
+}
+
+func adviceSample() *truth.Advice {
+	return &truth.Advice{
+		Title: "What would make your site safer", Hint: "as of the copies of 21 Nov 16:00",
+		Findings: []truth.Finding{{ID: "autobackup-kept-once", State: ui.Late, Word: "to mend", Title: "Course backups keep one copy only", Says: "A teacher who notices after some days that something is gone finds only the backup of last night, in which it is gone already.", Remedy: "Set “Maximum number of backups kept” to 4 or more."}},
+		Looked:   []string{"automated course backups", "background work of the site"}, Unjudged: []truth.Unjudged{{What: "Files that courses name", Why: "The copies that are there do not tell it yet; a later one does."}},
+	}
 }
 
 func keepSample() *KeepForm {
@@ -212,5 +233,8 @@ func siteHostile() SiteProps {
 	p.Protected[0].Why, p.Protected[1].Why = hostile, rtlName+" "+longName
 	p.LeftOut[0].Path, p.Attention[0].Title, p.Crumbs[0].Label = longName+hostile, longName, rtlName
 	p.Keep.Off, p.Keep.Why = true, "Copies of this site are paused, so none can be taken. Ask us to go on with them."
+	hurt := p.Points[0].Points[1].Whole
+	hurt.Groups[0].Course, hurt.Groups[1].Area, hurt.Names[0].Name, hurt.Names[0].Course = rtlName, longName, hostile+longName, longName
+	p.Advice.Findings[0].Title, p.Advice.Findings[0].Says, p.Advice.Findings[0].Remedy = longName, hostile, rtlName
 	return p
 }

@@ -168,6 +168,8 @@ const (
 	formRelease = "hold/end"
 	formSuspend = "suspension"
 	formResume  = "suspension/end"
+
+	formAllClear = "alarm/end"
 )
 
 // siteForm answers one of staff's forms of a site: POST /sites/{id}/FORM.
@@ -180,6 +182,8 @@ func (d *Door) siteForm(form string) http.HandlerFunc {
 		action, done = authz.ManageSites, "The site is suspended: no copy is taken until it is resumed. Those that are there stay as the policy says."
 	case formResume:
 		action, done = authz.ManageSites, "The site is resumed. What is owed starts at once."
+	case formAllClear:
+		action, done = authz.ClearAlarms, "The tamper alarm is cleared. What was seen counts as usual from here on; the copies from before stay protected for now."
 	}
 	return d.signed(func(w http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
 		ref := chi.URLParam(r, "id")
@@ -188,9 +192,12 @@ func (d *Door) siteForm(form string) http.HandlerFunc {
 		}
 		reason := r.PostFormValue("reason")
 		var err error
-		if form == formHold || form == formRelease {
+		switch form {
+		case formHold, formRelease:
 			err = d.app.HoldSite(r.Context(), p.Actor, ref, form == formHold, reason)
-		} else {
+		case formAllClear:
+			err = d.app.ClearTamper(r.Context(), p.Actor, ref, reason)
+		default:
 			err = d.app.SuspendSite(r.Context(), p.Actor, ref, form == formSuspend, reason)
 		}
 		if errs.Is(err, errs.Invalid) || errs.Is(err, errs.Conflict) || errs.Is(err, errs.Forbidden) {

@@ -163,6 +163,12 @@ func (t teller) tellsOfMachines(verb string, d said) (string, string) {
 		return "The host" + called(d.Name) + " came back from maintenance.", d.Reason
 	case "host.maintenance":
 		return "The host" + called(d.Name) + " went into maintenance.", d.Reason
+	case "host.discovery_asked":
+		return "The host" + called(d.Name) + " was asked to look for sites.", ""
+	case "host.discovered":
+		return "The host" + called(d.Name) + " has looked for sites: " + countOf(d.To) + " found.", ""
+	case "host.discovery_failed":
+		return "Looking for sites on the host" + called(d.Name) + " failed.", d.Error
 	case "host.revoked":
 		return "The agent of the host" + called(d.Name) + " was revoked.", d.Reason
 	case "host.limited":
@@ -274,6 +280,12 @@ var verbGroups = []struct{ verb, label string }{
 	{"site.released", "Legal hold lifted"},
 	{"site.policy_assigned", "Policy assigned"},
 	{"site.exclusions_changed", "What a site leaves out changed"},
+	{"tamper.alarm", "Tamper alarm"},
+	{"tamper.cleared", "Tamper alarm cleared"},
+	{"repository.damaged", "Storage found damaged"},
+	{"repository.repaired", "Storage whole again"},
+	{"repository.lost", "Part of the storage lost"},
+	{"repository.damage_acknowledged", "Damage acknowledged"},
 	{"policy.created", "Policy made"},
 	{"policy.edited", "Policy changed"},
 	{"moodle.changed", "Moodle changed"},
@@ -292,6 +304,9 @@ var verbGroups = []struct{ verb, label string }{
 	{"host.maintenance", "Host into maintenance"},
 	{"host.active", "Host back from maintenance"},
 	{"host.limited", "Host's limit changed"},
+	{"host.discovery_asked", "Host asked for its sites"},
+	{"host.discovered", "Host told its sites"},
+	{"host.discovery_failed", "Looking for sites failed"},
 	{"host.revoked", "Host revoked"},
 	{"destination.added", "Destination added"},
 	{"destination.limited", "Destination's limit changed"},

@@ -144,6 +144,9 @@ func (t teller) toldOfRun(verb string, h happening) (text, note string) {
 }
 
 func (t teller) toldOfSite(verb string, h happening) (text, note string) {
+	if text, note = toldOfTruth(verb, h); text != "" {
+		return text, note
+	}
 	switch verb {
 	case "moodle.changed":
 		text = "Moodle changed: " + strings.TrimRight(h.What, ". ") + "."
@@ -161,8 +164,6 @@ func (t teller) toldOfSite(verb string, h happening) (text, note string) {
 		return "A legal hold was put on the site: nothing of it is deleted.", h.Reason
 	case "site.released":
 		return "The site's legal hold was lifted.", ""
-	case "site.exclusions_changed":
-		return toldOfExclusions(h), ""
 	case "site.policy_assigned":
 		return "The site follows the policy " + h.Policy + " from here on.", ""
 	case "policy.created":

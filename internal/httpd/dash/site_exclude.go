@@ -190,13 +190,13 @@ func (s sitePage) excludePreview(p app.ExclusionPreview) *dash.ExcludePreview {
 func toldOfExclusions(h happening) string {
 	var parts []string
 	if len(h.Kept) > 0 {
-		parts = append(parts, words.List(h.Kept...)+" "+isAre(int64(len(h.Kept)))+" in data copies from here on")
+		parts = append(parts, "hold "+words.List(h.Kept...))
 	}
 	if len(h.LeftOut) > 0 {
-		parts = append(parts, words.List(h.LeftOut...)+" "+isAre(int64(len(h.LeftOut)))+" left out")
+		parts = append(parts, "leave out "+words.List(h.LeftOut...))
 	}
 	if len(parts) == 0 {
 		return "What the site leaves out was changed."
 	}
-	return words.Stop(words.Capital(strings.Join(parts, "; ")))
+	return words.Stop("Data copies " + strings.Join(parts, ", and ") + " from here on")
 }

@@ -84,7 +84,7 @@ func (d *Door) furnish(ctx context.Context, s *sitePage) (err error) {
 func (s sitePage) brakes(self string) []dash.Brake {
 	var out []dash.Brake
 	if s.Policy.Alarms.Tamper {
-		out = append(out, dash.Brake{State: ui.Failed, Title: "Nothing of this site is being deleted: tamper alarm", Detail: words.Stop(words.Capital(s.Site.TamperAlarm)) + " Whatever is needed to undo it stays in storage."})
+		out = append(out, dash.Brake{State: ui.Failed, Title: "Nothing of this site is being deleted: tamper alarm", Detail: s.alarmWords(), Proof: s.evidence(self)})
 	}
 	if s.Policy.Alarms.LegalHold {
 		b := dash.Brake{State: ui.Late, Title: "Nothing of this site is being deleted: legal hold", Detail: words.Stop(words.Capital(s.Site.LegalHold))}

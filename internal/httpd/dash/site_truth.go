@@ -23,6 +23,7 @@ type truths struct {
 	advice     app.Advice
 	exclusions app.ExclusionsView
 	verified   []app.Verified
+	tamper     app.Tamper
 	typed      *excludeTyped // of the form, where it was sent
 }
 
@@ -45,7 +46,10 @@ func (d *Door) truthsOf(ctx context.Context, p app.Person, ref string) (t truths
 	if t.exclusions, err = d.app.Exclusions(ctx, p.Actor, ref); err != nil {
 		return t, err
 	}
-	t.verified, err = d.app.Verification(ctx, p.Actor, ref)
+	if t.verified, err = d.app.Verification(ctx, p.Actor, ref); err != nil {
+		return t, err
+	}
+	t.tamper, err = d.app.TamperOf(ctx, p.Actor, ref)
 	return t, err
 }
 
@@ -173,4 +177,31 @@ func unusual(f advisor.Folder, warnings []string) string {
 // aboutLeftOut tells whether a warning is about a folder that is left out.
 func (s sitePage) aboutLeftOut(warning string) bool {
 	return slices.ContainsFunc(s.truths.exclusions.Newest.Folders, func(f advisor.Folder) bool { return strings.HasPrefix(warning, f.Path+" ") })
+}
+
+const evidenceShown = 30 // points of a tamper alarm
+
+// alarmWords says why the tamper alarm is on, and since when.
+func (s sitePage) alarmWords() string {
+	out := words.Stop(words.Capital(s.Site.TamperAlarm))
+	if since := s.truths.tamper.Since; !since.IsZero() {
+		out += " It was raised " + words.Ago(s.now, since) + ", on " + words.Day(s.now, since, s.zone) + "."
+	}
+	return out + " Whatever is needed to undo it stays in storage."
+}
+
+// evidence is what speaks for the tamper alarm, and the form that clears it.
+func (s sitePage) evidence(self string) *dash.Evidence {
+	all := s.truths.tamper.Evidence
+	e := &dash.Evidence{Points: slices.Clone(all[:min(len(all), evidenceShown)])}
+	if more := int64(len(all) - len(e.Points)); more > 0 {
+		e.Points = append(e.Points, "and "+words.Count(more)+" more")
+	}
+	if !s.may(authz.ClearAlarms) {
+		return e
+	}
+	e.Safe = "The newest good copies from before it are protected, and new copies are still taken. Look at the files above on the host; if this was meant, say why and clear the alarm."
+	e.Clear = &dash.PinForm{Action: self + "/" + formAllClear, Why: "Copies that no rule keeps go to the bin again; those from before stay protected for now."}
+	s.refused.reason(formAllClear, e.Clear)
+	return e
 }
