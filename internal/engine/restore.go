@@ -99,19 +99,33 @@ type restore struct {
 }
 
 // folder is a directory in work: it gets its attributes when everything in it
-// is there, and then its parent may get its own.
+// is there, and then its parent may get its own. What is in it is made by its
+// own descriptor, so that no path is ever walked twice.
 type folder struct {
 	parent *folder
 	rel    string
+	dir    *os.Root
 	entry  *snapshot.DirEntry
 	left   atomic.Int64
+}
+
+// enter makes the directory called name in f.
+func (f *folder) enter(name string, e *snapshot.DirEntry) (*folder, error) {
+	if err := f.dir.Mkdir(name, 0o700); err != nil {
+		return nil, fmt.Errorf("make a directory: %w", err)
+	}
+	dir, err := f.dir.OpenRoot(name)
+	if err != nil {
+		return nil, fmt.Errorf("open a directory that was just made: %w", err)
+	}
+	return &folder{parent: f, rel: path.Join(f.rel, name), dir: dir, entry: e}, nil
 }
 
 // run walks the tree in this goroutine and leaves the files to a few others.
 func (w *restore) run(ctx context.Context, entry *snapshot.DirEntry, want pick) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(w.r.parallel)
-	werr := w.walk(ctx, g, &folder{rel: ".", entry: nil}, entry.ObjectID, want)
+	werr := w.walk(ctx, g, &folder{rel: ".", dir: w.root}, entry.ObjectID, want)
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -135,21 +149,22 @@ func (w *restore) walk(ctx context.Context, g *errgroup.Group, f *folder, oid ob
 		if !plainName(name) {
 			return fmt.Errorf("directory %s: the repository names an entry %q", f.rel, name)
 		}
-		rel := path.Join(f.rel, name)
 		switch e.Type {
 		case snapshot.EntryTypeDirectory:
-			if err := w.root.Mkdir(rel, 0o700); err != nil {
-				return fmt.Errorf("make a directory: %w", err)
+			into, err := f.enter(name, e)
+			if err != nil {
+				return err
 			}
-			if err := w.walk(ctx, g, &folder{parent: f, rel: rel, entry: e}, e.ObjectID, want[name]); err != nil {
+			if err := w.walk(ctx, g, into, e.ObjectID, want[name]); err != nil {
+				_ = into.dir.Close()
 				return err
 			}
 		case snapshot.EntryTypeFile:
-			g.Go(func() error { return w.then(f, w.file(ctx, rel, e)) })
+			g.Go(func() error { return w.then(f, w.file(ctx, f, name, e)) })
 		case snapshot.EntryTypeSymlink:
-			g.Go(func() error { return w.then(f, w.link(ctx, rel, e)) })
+			g.Go(func() error { return w.then(f, w.link(ctx, f, name, e)) })
 		default:
-			return fmt.Errorf("%s: unknown type of entry %q", rel, e.Type)
+			return fmt.Errorf("%s: unknown type of entry %q", path.Join(f.rel, name), e.Type)
 		}
 	}
 	return w.finish(f)
@@ -168,20 +183,20 @@ func (w *restore) finish(f *folder) error {
 		if f.entry == nil {
 			continue // the directory that the caller gave keeps its attributes
 		}
-		h, err := w.root.Open(f.rel)
+		h, err := f.dir.Open(".")
 		if err != nil {
 			return fmt.Errorf("settle a directory: %w", err)
 		}
-		err = w.settle(h, f.rel, f.entry)
-		if err := errors.Join(err, h.Close()); err != nil {
+		err = w.settle(h, f.parent, path.Base(f.rel), f.entry)
+		if err := errors.Join(err, h.Close(), f.dir.Close()); err != nil {
 			return fmt.Errorf("settle directory %s: %w", f.rel, err)
 		}
 	}
 	return nil
 }
 
-func (w *restore) file(ctx context.Context, rel string, e *snapshot.DirEntry) error {
-	h, err := w.root.OpenFile(rel, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func (w *restore) file(ctx context.Context, in *folder, name string, e *snapshot.DirEntry) error {
+	h, err := in.dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("make a file: %w", err)
 	}
@@ -191,10 +206,10 @@ func (w *restore) file(ctx context.Context, rel string, e *snapshot.DirEntry) er
 		err = fmt.Errorf("it has %d bytes instead of %d", n.n, e.FileSize)
 	}
 	if err == nil {
-		err = w.settle(h, rel, e)
+		err = w.settle(h, in, name, e)
 	}
 	if err := errors.Join(err, h.Close()); err != nil {
-		return fmt.Errorf("file %s: %w", rel, err)
+		return fmt.Errorf("file %s: %w", path.Join(in.rel, name), err)
 	}
 	w.count(n.n)
 	return nil
@@ -202,7 +217,7 @@ func (w *restore) file(ctx context.Context, rel string, e *snapshot.DirEntry) er
 
 // settle gives an open file or directory its owner, mode and times, in this
 // order: changing the owner clears the set-id bits, and both touch the times.
-func (w *restore) settle(h *os.File, rel string, e *snapshot.DirEntry) error {
+func (w *restore) settle(h *os.File, in *folder, name string, e *snapshot.DirEntry) error {
 	if w.chown {
 		if err := h.Chown(int(e.UserID), int(e.GroupID)); err != nil {
 			return fmt.Errorf("set the owner: %w", err)
@@ -211,34 +226,34 @@ func (w *restore) settle(h *os.File, rel string, e *snapshot.DirEntry) error {
 	if err := h.Chmod(modeOf(e)); err != nil {
 		return fmt.Errorf("set the mode: %w", err)
 	}
-	if err := w.root.Chtimes(rel, e.ModTime.ToTime(), e.ModTime.ToTime()); err != nil {
+	if err := in.dir.Chtimes(name, e.ModTime.ToTime(), e.ModTime.ToTime()); err != nil {
 		return fmt.Errorf("set the times: %w", err)
 	}
 	return nil
 }
 
-func (w *restore) link(ctx context.Context, rel string, e *snapshot.DirEntry) error {
+func (w *restore) link(ctx context.Context, in *folder, name string, e *snapshot.DirEntry) error {
 	var target strings.Builder
 	if err := w.r.copyObject(ctx, e.ObjectID, &target); err != nil {
-		return fmt.Errorf("link %s: %w", rel, err)
+		return fmt.Errorf("link %s: %w", path.Join(in.rel, name), err)
 	}
-	if err := w.root.Symlink(target.String(), rel); err != nil {
+	if err := in.dir.Symlink(target.String(), name); err != nil {
 		return fmt.Errorf("make a link: %w", err)
 	}
 	if w.chown {
-		if err := w.root.Lchown(rel, int(e.UserID), int(e.GroupID)); err != nil {
+		if err := in.dir.Lchown(name, int(e.UserID), int(e.GroupID)); err != nil {
 			return fmt.Errorf("set the owner of a link: %w", err)
 		}
 	}
-	parent, err := w.root.Open(path.Dir(rel))
+	parent, err := in.dir.Open(".")
 	if err != nil {
 		return fmt.Errorf("set the time of a link: %w", err)
 	}
 	defer parent.Close() //nolint:errcheck // opened for its descriptor only
 	ts := unix.NsecToTimespec(int64(e.ModTime))
-	err = unix.UtimesNanoAt(int(parent.Fd()), path.Base(rel), []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW) //nolint:gosec // a file descriptor fits
+	err = unix.UtimesNanoAt(int(parent.Fd()), name, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW) //nolint:gosec // a file descriptor fits
 	if err != nil {
-		return fmt.Errorf("set the time of link %s: %w", rel, err)
+		return fmt.Errorf("set the time of link %s: %w", path.Join(in.rel, name), err)
 	}
 	w.count(0)
 	return nil

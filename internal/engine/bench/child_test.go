@@ -3,6 +3,8 @@ package bench
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -15,9 +17,6 @@ import (
 	"runtime/pprof"
 	"testing"
 	"time"
-
-	"crypto/tls"
-	"crypto/x509"
 
 	"holdfast/internal/engine"
 	"holdfast/internal/selfcert"
@@ -43,6 +42,7 @@ type job struct {
 	Walk       bool
 	Blobs      string // of the vault
 	CPUProfile string
+	Run        runner
 }
 
 // The benchmark's own program is the child.
@@ -73,8 +73,11 @@ func (j job) run(ctx context.Context) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if j.Do == "vault" {
+	switch j.Do {
+	case "vault":
 		return j.vault(ctx)
+	case "run":
+		return j.Run.run(ctx)
 	}
 	r, err := engine.Open(ctx, j.Location, password)
 	if err != nil {

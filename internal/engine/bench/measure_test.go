@@ -27,49 +27,90 @@ type sample struct {
 // longest is how long one run may take: a tool that hangs ends no benchmark.
 const longest = 10 * time.Minute
 
+// runner starts one command and measures it. It is a process of its own, for
+// Linux counts what a process held before it became another program as that
+// program's memory, and this one holds much.
+type runner struct {
+	Args, Env []string
+	Stdin     []byte
+	Dir       string // on the file system that is brought to rest before and after
+}
+
+// ran is what a runner says.
+type ran struct {
+	Wall, CPU time.Duration
+	RSS       int64
+	Failed    string
+}
+
 // measure runs a command until what it wrote is on the disk. Before it, the
 // disk is brought to rest, so that no run pays for another's writes.
-func (b *bench) measure(cmd *exec.Cmd) sample {
-	unix.Sync()
-	var said bytes.Buffer
-	cmd.Stderr = &said
+func (b *bench) measure(ctx context.Context, c runner) sample {
+	c.Dir = b.dir
+	self, err := os.Executable()
+	if err != nil {
+		return sample{err: err}
+	}
+	in, err := json.Marshal(job{Do: "run", Run: c})
+	if err != nil {
+		return sample{err: err}
+	}
+	var said, out bytes.Buffer
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(os.Environ(), "HOLDFAST_BENCH_JOB=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	began := time.Now()
-	err := cmd.Run()
-	if serr := b.syncDisk(); err == nil {
-		err = serr
+	var r ran
+	if err := cmd.Run(); err != nil {
+		return sample{err: fmt.Errorf("%w: %s", err, tail(said.String()))}
 	}
-	s := sample{wall: time.Since(began)}
-	if err != nil {
-		s.err = fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, strings.TrimSpace(tail(said.String())))
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		return sample{err: err}
 	}
-	if cmd.ProcessState != nil {
-		if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			s.cpu = time.Duration(u.Utime.Nano() + u.Stime.Nano())
-			s.rss = u.Maxrss << 10
-		}
+	s := sample{wall: r.Wall, cpu: r.CPU, rss: r.RSS}
+	if r.Failed != "" {
+		s.err = errors.New(r.Failed)
 	}
 	return s
 }
 
-func tail(s string) string { return s[max(0, len(s)-400):] }
-
-func (b *bench) syncDisk() error {
-	f, err := os.Open(b.dir)
+// run is the runner's part.
+func (c runner) run(ctx context.Context) error {
+	f, err := os.Open(c.Dir)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return unix.Syncfs(int(f.Fd()))
+	if err := unix.Syncfs(int(f.Fd())); err != nil {
+		return err
+	}
+	var said bytes.Buffer
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Env, cmd.Stdin, cmd.Stderr = c.Env, bytes.NewReader(c.Stdin), &said
+	began := time.Now()
+	err = errors.Join(cmd.Run(), unix.Syncfs(int(f.Fd())))
+	r := ran{Wall: time.Since(began)}
+	if err != nil {
+		r.Failed = fmt.Sprintf("%s: %v: %s", filepath.Base(c.Args[0]), err, strings.TrimSpace(tail(said.String())))
+	}
+	if cmd.ProcessState != nil {
+		if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			r.CPU = time.Duration(u.Utime.Nano() + u.Stime.Nano())
+			r.RSS = u.Maxrss << 10
+		}
+	}
+	return json.NewEncoder(os.Stdout).Encode(r)
 }
 
-// child makes the command of a job.
-func (b *bench) child(ctx context.Context, j job) (*exec.Cmd, error) {
+func tail(s string) string { return s[max(0, len(s)-400):] }
+
+// child gives the command of a job.
+func (b *bench) child(j job) (runner, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return runner{}, err
 	}
 	if dir := os.Getenv("BENCH_PROFILE"); dir != "" && j.Do != "vault" {
 		b.profiles++
@@ -77,16 +118,13 @@ func (b *bench) child(ctx context.Context, j job) (*exec.Cmd, error) {
 		if j.Location.Door != nil {
 			via = "vault"
 		}
-		j.CPUProfile = filepath.Join(dir, fmt.Sprintf("%02d-%s-%s-%s.pprof", b.profiles, filepath.Base(filepath.Dir(j.Tree)), j.Do, via))
+		j.CPUProfile = filepath.Join(dir, fmt.Sprintf("%02d-%s-%s-%s.pprof", b.profiles, filepath.Base(j.Tree+j.To), j.Do, via))
 	}
 	in, err := json.Marshal(j)
 	if err != nil {
-		return nil, err
+		return runner{}, err
 	}
-	cmd := exec.CommandContext(ctx, self)
-	cmd.Env = append(os.Environ(), "HOLDFAST_BENCH_JOB=1", fmt.Sprintf("GOMEMLIMIT=%dMiB", memoryMiB))
-	cmd.Stdin = bytes.NewReader(in)
-	return cmd, nil
+	return runner{Args: []string{self}, Env: append(os.Environ(), "HOLDFAST_BENCH_JOB=1", fmt.Sprintf("GOMEMLIMIT=%dMiB", memoryMiB)), Stdin: in}, nil
 }
 
 // sizeOf adds up the files below dir.
@@ -115,11 +153,12 @@ func (b *bench) startVault(ctx context.Context, blobs string) (*vaultServer, err
 		return nil, err
 	}
 	_ = os.Remove(at)
-	cmd, err := b.child(ctx, job{Do: "vault", To: at, Blobs: blobs})
+	c, err := b.child(job{Do: "vault", To: at, Blobs: blobs})
 	if err != nil {
 		return nil, err
 	}
-	cmd.Stderr = os.Stderr
+	cmd := exec.CommandContext(ctx, c.Args[0])
+	cmd.Env, cmd.Stdin, cmd.Stderr = c.Env, bytes.NewReader(c.Stdin), os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -152,11 +191,16 @@ func (v *vaultServer) cpu() time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
+// stop ends the vault and gives its peak memory, by what it says itself.
 func (v *vaultServer) stop() (rss int64) {
+	if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.cmd.Process.Pid)); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+				_, _ = fmt.Sscan(value, &rss)
+			}
+		}
+	}
 	_ = v.cmd.Process.Kill()
 	_ = v.cmd.Wait()
-	if u, ok := v.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		rss = u.Maxrss << 10
-	}
-	return rss
+	return rss << 10
 }

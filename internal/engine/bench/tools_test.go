@@ -34,7 +34,6 @@ type holdfast struct {
 	at    string
 	vault *vaultServer
 	via   bool
-	peak  int64
 }
 
 func (h *holdfast) name() string {
@@ -69,7 +68,7 @@ func (h *holdfast) location() engine.Location {
 
 func (h *holdfast) do(ctx context.Context, j job) sample {
 	j.Location = h.location()
-	cmd, err := h.b.child(ctx, j)
+	c, err := h.b.child(j)
 	if err != nil {
 		return sample{err: err}
 	}
@@ -77,7 +76,7 @@ func (h *holdfast) do(ctx context.Context, j job) sample {
 	if h.vault != nil {
 		before = h.vault.cpu()
 	}
-	s := h.b.measure(cmd)
+	s := h.b.measure(ctx, c)
 	if h.vault != nil {
 		s.cpu += h.vault.cpu() - before
 	}
@@ -123,10 +122,11 @@ func (s *shell) name() string { return s.title }
 func (s *shell) dir() string  { return s.at }
 func (s *shell) close()       {}
 
-func (s *shell) command(ctx context.Context, line string, vars ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "bash", "-c", "set -euo pipefail; "+line)
-	cmd.Env = append(append(os.Environ(), s.env...), append(vars, "AT="+s.at)...)
-	return cmd
+func (s *shell) command(line string, vars ...string) runner {
+	return runner{
+		Args: []string{"/bin/bash", "-c", "set -euo pipefail; " + line},
+		Env:  append(append(os.Environ(), s.env...), append(vars, "AT="+s.at)...),
+	}
 }
 
 func (s *shell) create(ctx context.Context, _ engine.Kind) error {
@@ -136,7 +136,10 @@ func (s *shell) create(ctx context.Context, _ engine.Kind) error {
 	if s.init == "" {
 		return nil
 	}
-	if out, err := s.command(ctx, s.init).CombinedOutput(); err != nil {
+	c := s.command(s.init)
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Env = c.Env
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", s.title, err, tail(string(out)))
 	}
 	return nil
@@ -146,7 +149,7 @@ func (s *shell) do(ctx context.Context, line string, vars ...string) sample {
 	if line == "" {
 		return never
 	}
-	return s.b.measure(s.command(ctx, line, vars...))
+	return s.b.measure(ctx, s.command(line, vars...))
 }
 
 func (s *shell) store(ctx context.Context, tree string) sample {
