@@ -27,7 +27,7 @@ DELETE FROM reference_list WHERE tenant_id = $1 AND copy_id = $2;
 
 -- name: CopiesToPair :many
 SELECT c.id, c.kind, c.state, c.taken_at, (c.binned_at IS NOT NULL)::bool AS binned,
-  (r.copy_id IS NOT NULL)::bool AS listed, coalesce(r.missing, 0)::bigint AS missing
+  (r.copy_id IS NOT NULL)::bool AS listed, coalesce(r.missing, 0)::bigint AS missing, (r.files_repository_id IS NOT NULL)::bool AS kept
 FROM copy c LEFT JOIN reference_list r ON r.tenant_id = c.tenant_id AND r.copy_id = c.id
 WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at, c.id;
 

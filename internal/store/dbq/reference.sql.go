@@ -18,7 +18,7 @@ import (
 
 const copiesToPair = `-- name: CopiesToPair :many
 SELECT c.id, c.kind, c.state, c.taken_at, (c.binned_at IS NOT NULL)::bool AS binned,
-  (r.copy_id IS NOT NULL)::bool AS listed, coalesce(r.missing, 0)::bigint AS missing
+  (r.copy_id IS NOT NULL)::bool AS listed, coalesce(r.missing, 0)::bigint AS missing, (r.files_repository_id IS NOT NULL)::bool AS kept
 FROM copy c LEFT JOIN reference_list r ON r.tenant_id = c.tenant_id AND r.copy_id = c.id
 WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.state IN ('good', 'incomplete') ORDER BY c.taken_at, c.id
 `
@@ -36,6 +36,7 @@ type CopiesToPairRow struct {
 	Binned  bool
 	Listed  bool
 	Missing int64
+	Kept    bool
 }
 
 func (q *Queries) CopiesToPair(ctx context.Context, arg CopiesToPairParams) ([]CopiesToPairRow, error) {
@@ -55,6 +56,7 @@ func (q *Queries) CopiesToPair(ctx context.Context, arg CopiesToPairParams) ([]C
 			&i.Binned,
 			&i.Listed,
 			&i.Missing,
+			&i.Kept,
 		); err != nil {
 			return nil, err
 		}
