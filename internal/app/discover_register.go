@@ -262,3 +262,20 @@ func entryOf(name string) (site.Entry, error) {
 func entryAt(codeDir, accountRoot string) (site.Entry, error) {
 	return site.Entry{Name: "x", CodeDir: codeDir, AccountRoot: accountRoot}.Validate()
 }
+
+// DestinationNames names the storages that new sites may go to, for whoever
+// registers them.
+func (a *App) DestinationNames(ctx context.Context, who authz.Actor) ([]string, error) {
+	names := []string{}
+	err := a.do(ctx, who, authz.ManageSites, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {
+		rows, err := tx.ListDestinations(ctx)
+		names = names[:0]
+		for _, r := range rows {
+			if r.State == dbq.DestinationStateActive {
+				names = append(names, r.Name)
+			}
+		}
+		return err
+	})
+	return names, err
+}

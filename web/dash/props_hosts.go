@@ -80,6 +80,7 @@ type HostProps struct {
 	Runs      []RunRow
 	Facts     []ui.Fact
 	Moves     *HostMoves // nil for whoever may do nothing
+	Find      *HostFind  // looking for its sites
 }
 
 // HostSite is a site in Host.

@@ -85,6 +85,7 @@ func newDoor(c Config) (chi.Router, huma.API) {
 			d.reads(api)
 			d.policies(api)
 			d.changes(api)
+			d.discoveries(api)
 		})
 		r.Get("/openapi.json", d.describe(api))
 	})

@@ -102,6 +102,11 @@ func (d *Door) hostProps(r *http.Request, p app.Person, of id.Host) (dash.HostPr
 		row.Tenant = run.TenantName
 		props.Runs = append(props.Runs, row)
 	}
+	look, err := d.app.Discovery(r.Context(), p.Actor, h.Name)
+	if err != nil {
+		return props, err
+	}
+	props.Find = d.hostFind(p, look, now)
 	if may(p, authz.ManageHosts, id.Tenant{}) {
 		props.Moves = hostMoves(v)
 	}
