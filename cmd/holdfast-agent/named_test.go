@@ -41,10 +41,10 @@ func TestRun_ADatabaseLeaseKeepsItsFiles(t *testing.T) {
 	if r.Outcome != agentproto.OutcomeGood || r.Copy.References == nil || r.Copy.References.Files == nil || r.Copy.References.Missing != 0 || r.Copy.Facts.Moodle == nil {
 		t.Fatalf("the database copy: %s %s %+v", r.Outcome, r.Error, r.Copy)
 	}
-	if list := p.snapshots(at.ID, agentproto.KindData); len(list) != 2 {
+	if list := p.stored(at.ID, agentproto.KindData); len(list) != 2 {
 		t.Errorf("the data repository holds %d snapshots", len(list))
 	}
-	if list := p.snapshots(at.ID, agentproto.KindDatabase); len(list) != 2 {
+	if list := p.stored(at.ID, agentproto.KindDatabase); len(list) != 2 {
 		t.Errorf("the database repository holds %d snapshots", len(list))
 	}
 	// The next data copy goes by the data copy before, not by the named files.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -147,8 +148,15 @@ func (p *plane) token(l agentproto.Lease, life time.Duration) string {
 	return vault.Sign(p.key, vault.Claims{Repository: l.Site.ID + "/" + l.Kind, Session: l.Run, Mode: vault.ModeAppend, Expires: time.Now().Add(life)})
 }
 
-// snapshots lists what the repository of a site and kind holds.
+// snapshots lists the copies that the repository of a site and kind holds,
+// without what is kept beside them.
 func (p *plane) snapshots(site, kind string) []engine.Snapshot {
+	p.t.Helper()
+	return slices.DeleteFunc(p.stored(site, kind), func(s engine.Snapshot) bool { return s.Source != site })
+}
+
+// stored lists all that the repository of a site and kind holds.
+func (p *plane) stored(site, kind string) []engine.Snapshot {
 	p.t.Helper()
 	ctx := context.Background()
 	r, err := engine.Open(ctx, engine.Location{Backend: &p.store, Repository: site + "/" + kind}, password)
