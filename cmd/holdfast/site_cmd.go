@@ -54,7 +54,7 @@ func newSite(s *settings) *cobra.Command {
 				return a.MaintainSite(ctx, authz.Console(), args[0])
 			})
 		})
-	return listing(group("site", "Moodle sites", add, list, maintain, newSuspend(s), newResume(s), newSiteHold(s), newSiteRelease(s), newStanding(s), newAdvice(s), newExclude(s), newSiteWindow(s)), list)
+	return listing(group("site", "Moodle sites", add, list, maintain, newSuspend(s), newResume(s), newSiteHold(s), newSiteRelease(s), newStanding(s), newAdvice(s), newExclude(s), newVerify(s), newRepair(s), newClearAlarm(s), newSiteWindow(s)), list)
 }
 
 func listSites(ctx context.Context, c *cobra.Command, a *app.App, search string, asJSON bool) error {

@@ -223,11 +223,8 @@ func (a *App) AcknowledgeDamage(ctx context.Context, who authz.Actor, ref, reaso
 
 // ofRepositories does something for each repository of a site that is there.
 func (a *App) ofRepositories(ctx context.Context, who authz.Actor, ref string, fn func(context.Context, *store.Tx, dbq.Repository) error) error {
-	of, sid, _, err := a.findSite(ctx, ref)
+	of, sid, err := a.seenSite(ctx, who, ref)
 	if err != nil {
-		return err
-	}
-	if _, err := authz.Check(who, authz.RepairCopies, id.Tenant{}); err != nil {
 		return err
 	}
 	return a.do(ctx, who, authz.RepairCopies, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {

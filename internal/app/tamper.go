@@ -219,7 +219,7 @@ func (a *App) ClearTamper(ctx context.Context, who authz.Actor, ref, reason stri
 	if err != nil {
 		return err
 	}
-	of, sid, _, err := a.findSite(ctx, ref)
+	of, sid, err := a.seenSite(ctx, who, ref)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (r *rig) sees(a *agentLife, s agentproto.Signals) id.Copy {
 		r.t.Fatalf("leases %+v", leases)
 	}
 	r.must(a.start(leases[0]))
-	r.must(a.report(leases[0], s))
+	r.must(a.saw(leases[0], s))
 	got := rows[struct{ C string }](r, `SELECT id::text FROM copy WHERE run_id = $1`, leases[0].Run)
 	c, err := id.Parse[id.Copy](got[0].C)
 	r.must(err)

@@ -6,6 +6,7 @@ import (
 
 	"holdfast/internal/authz"
 	"holdfast/internal/backup"
+	"holdfast/internal/id"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
 )
@@ -52,12 +53,9 @@ type Verified struct {
 // Verification tells how what is stored of a site was looked at, the database's
 // repository first. Customers see it of their own sites.
 func (a *App) Verification(ctx context.Context, who authz.Actor, ref string) ([]Verified, error) {
-	of, sid, _, err := a.findSite(ctx, ref)
+	of, sid, err := a.seenSite(ctx, who, ref)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := authz.Check(who, authz.ViewSite, of); err != nil {
-		return nil, hide(err, "site")
 	}
 	var rows []dbq.VerificationOfSiteRow
 	var now time.Time
@@ -78,4 +76,14 @@ func (a *App) Verification(ctx context.Context, who authz.Actor, ref string) ([]
 		out = append(out, v)
 	}
 	return out, err
+}
+
+// seenSite finds a site that the actor may see; what may be done to it is
+// another question.
+func (a *App) seenSite(ctx context.Context, who authz.Actor, ref string) (of id.Tenant, sid id.Site, err error) {
+	if of, sid, _, err = a.findSite(ctx, ref); err != nil {
+		return of, sid, err
+	}
+	_, err = authz.Check(who, authz.ViewSite, of)
+	return of, sid, hide(err, "site")
 }

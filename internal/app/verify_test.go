@@ -339,12 +339,12 @@ func (r *rig) runData(a *agentLife, reading string) {
 			r.must(a.complete(l, agentproto.OutcomeGood))
 			continue
 		}
-		r.must(a.report(l, agentproto.Signals{Reading: reading, Contents: 40_000, PHPFiles: 20_000}))
+		r.must(a.saw(l, agentproto.Signals{Reading: reading, Contents: 40_000, PHPFiles: 20_000}))
 	}
 }
 
-// report ends a data run with what it saw.
-func (a *agentLife) report(l agentproto.Lease, s agentproto.Signals) error {
+// saw ends a data run with what it saw.
+func (a *agentLife) saw(l agentproto.Lease, s agentproto.Signals) error {
 	a.held = slices.DeleteFunc(a.held, func(h agentproto.Held) bool { return h.Run == l.Run })
 	return a.r.Complete(a.r.t.Context(), a.host, agentproto.CompleteRequest{
 		Instance: a.instance, Epoch: a.epoch, Run: l.Run, Fence: l.Fence, Outcome: agentproto.OutcomeGood,

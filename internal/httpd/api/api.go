@@ -84,6 +84,8 @@ func newDoor(c Config) (chi.Router, huma.API) {
 			api = humachi.New(r, document())
 			d.reads(api)
 			d.policies(api)
+			d.windows(api)
+			d.verification(api)
 			d.changes(api)
 			d.discoveries(api)
 		})

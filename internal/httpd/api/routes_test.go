@@ -33,16 +33,26 @@ func routeTable() []row {
 	own := []int{401, 404, 200, 200, 200, 200, 200, 200}
 	staff := []int{401, 404, 404, 404, 404, 200, 200, 200}
 	keep := []int{401, 404, 403, 403, 403, 204, 204, 403}
+	operate := []int{401, 404, 403, 403, 403, 202, 403, 403}
 	return []row{
 		{"GET /openapi.json", at("/openapi.json"), "", []int{200, 200, 200, 200, 200, 200, 200, 200}},
 		{"GET /sites", at("/sites"), "", all},
 		{"GET /sites/{site}", onSite(""), "", own},
 		{"GET /sites/{site}/copies", onSite("/copies"), "", own},
 		{"GET /sites/{site}/standing", onSite("/standing"), "", own},
+		{"GET /sites/{site}/verification", onSite("/verification"), "", own},
+		{"POST /sites/{site}/verification", onSite("/verification"), `{"whole":true}`, operate},
+		{"POST /sites/{site}/repair", onSite("/repair"), "", operate},
+		{"POST /sites/{site}/damage/acknowledgement", onSite("/damage/acknowledgement"), `{"reason":"it is gone"}`, []int{401, 404, 403, 403, 403, 409, 403, 403}}, // there is none
+		{"GET /sites/{site}/tamper", onSite("/tamper"), "", own},
+		{"POST /sites/{site}/tamper/clearance", onSite("/tamper/clearance"), `{"reason":"it was us"}`, []int{401, 404, 403, 403, 403, 409, 403, 403}}, // none is on
 		{"GET /overdue", at("/overdue"), "", all},
 		{"GET /runs", at("/runs"), "", all},
 		{"GET /policies", at("/policies"), "", staff},
 		{"GET /policies/{name}", at("/policies/published"), "", staff},
+		{"GET /tenants/{tenant}/window", at("/tenants/other/window"), "", staff},
+		{"PUT /tenants/{tenant}/window", at("/tenants/other/window"), `{"window":"22:00-06:00","accept":true}`, []int{401, 403, 403, 403, 403, 200, 403, 403}},
+		{"PUT /sites/{site}/window", onSite("/window"), `{"window":"always"}`, []int{401, 404, 403, 403, 403, 200, 403, 403}},
 		{"GET /hosts/{host}/discovery", at("/hosts/host-a/discovery"), "", staff},
 		{"POST /hosts/{host}/discovery", at("/hosts/host-a/discovery"), "", []int{401, 403, 403, 403, 403, 202, 403, 403}},
 		{"POST /hosts/{host}/discovery/sites", at("/hosts/host-a/discovery/sites"), `{"sites":[{"code_dir":"/srv/none","tenant":"own","name":"none.example"}]}`, []int{401, 403, 403, 403, 403, 422, 403, 403}},
@@ -123,6 +133,8 @@ func TestForeign_IsAsIfThereWereNone(t *testing.T) {
 		{"DELETE", "/copies/" + theirs + "/protection", "/copies/" + none + "/protection", ""},
 		{"PUT", "/copies/" + theirs + "/pin", "/copies/" + none + "/pin", `{"reason":"x"}`},
 		{"POST", "/copies/" + theirs + "/recovery", "/copies/" + none + "/recovery", "{}"},
+		{"POST", "/sites/own.school.example/repair", "/sites/no.such.example/repair", ""},
+		{"POST", "/sites/own.school.example/tamper/clearance", "/sites/no.such.example/tamper/clearance", `{"reason":"x"}`},
 		{"POST", "/runs/" + run + "/cancellation", "/runs/" + none + "/cancellation", `{"reason":"x"}`},
 		{"POST", "/policies/preview", "/policies/preview", `{"sites":["own.school.example"]}`},
 	} {

@@ -86,6 +86,7 @@ type Standing struct {
 	TimeZone      string         `json:"time_zone"`
 	Policy        string         `json:"policy"`
 	PolicyVersion int32          `json:"policy_version"`
+	Window        string         `json:"window" doc:"when scheduled backups may start, by the site's clock; empty is at any hour"`
 	Stopped       []string       `json:"deletions_stopped_by" nullable:"false" doc:"what stops every deletion of this site's copies"`
 	Kinds         []KindStanding `json:"kinds" nullable:"false"`
 }
@@ -114,7 +115,7 @@ type Slot struct {
 func StandingOf(v app.SiteView) Standing {
 	out := Standing{
 		Site: v.Site.Name, At: v.Now.UTC(), State: string(v.Site.State), TimeZone: v.Site.TimeZone, Policy: policyName(v.Policy),
-		PolicyVersion: v.Policy.Version, Stopped: stoppedBy(v.Policy.Alarms), Kinds: []KindStanding{},
+		PolicyVersion: v.Policy.Version, Window: v.Policy.Policy.Hours.String(), Stopped: stoppedBy(v.Policy.Alarms), Kinds: []KindStanding{},
 	}
 	for _, k := range v.Keeping {
 		s := k.Standing
