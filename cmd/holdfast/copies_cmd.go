@@ -49,7 +49,7 @@ func listCopies(ctx context.Context, c *cobra.Command, a *app.App, site string, 
 	if err != nil {
 		return err
 	}
-	out, cells := api.CopiesOf(v), [][]string{{"COPY", "KIND", "STATE", "TAKEN", "BYTES", "STORED", "VERIFIED", "SERVED", "STAYS BECAUSE"}}
+	out, cells := api.CopiesOf(v), [][]string{{"COPY", "KIND", "STATE", "TAKEN", "BYTES", "STORED", "VERIFIED", "NAMED FILES", "SERVED", "STAYS BECAUSE"}}
 	if asJSON {
 		return printJSON(c.OutOrStdout(), out)
 	}
@@ -59,10 +59,27 @@ func listCopies(ctx context.Context, c *cobra.Command, a *app.App, site string, 
 			verified = r.VerifiedAt.Format(time.RFC3339)
 		}
 		cells = append(cells, []string{
-			r.Copy, r.Kind, r.State, r.TakenAt.Format(time.RFC3339), fmt.Sprint(r.Bytes), fmt.Sprint(r.StoredBytes), verified, slots(r.Served, "nothing"), staysBecause(r),
+			r.Copy, r.Kind, r.State, r.TakenAt.Format(time.RFC3339), fmt.Sprint(r.Bytes), fmt.Sprint(r.StoredBytes), verified, namedFiles(r.Named), slots(r.Served, "nothing"), staysBecause(r),
 		})
 	}
 	return table(c.OutOrStdout(), cells)
+}
+
+// namedFiles says how much of what a database copy names comes back.
+func namedFiles(n *api.Named) string {
+	switch {
+	case n == nil:
+		return "-"
+	case n.Best == nil:
+		return "no data copy"
+	case n.Best.MeasuredAt == nil:
+		return "not measured yet"
+	}
+	said := fmt.Sprintf("%d of %d", n.Best.Present, n.Best.Contents)
+	if n.MissingAtSource > 0 {
+		said += fmt.Sprintf(", %d missing at the source", n.MissingAtSource)
+	}
+	return said
 }
 
 // newFetch brings a copy back on this machine, from the storage itself.

@@ -94,7 +94,15 @@ func newPolicyShow(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printPolicy(c.OutOrStdout(), v.Policy, *asJSON)
+			if err := printPolicy(c.OutOrStdout(), v.Policy, *asJSON); err != nil || *asJSON {
+				return err
+			}
+			cost, err := a.PreviewPolicy(ctx, authz.Console(), v.Policy, v.Name, nil)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), namedWords(api.PreviewOf(cost).Named))
+			return err
 		})
 	}
 	return c
@@ -113,6 +121,12 @@ func printPolicy(w io.Writer, p policy.Policy, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(w, "\nA site starts within %s hours of a slot's due instant; a slot that is still owed %s hours after that is late.\n",
 		policy.HoursMinutes(p.Window), policy.HoursMinutes(p.Grace))
+	if err == nil {
+		_, err = fmt.Fprintln(w, map[bool]string{
+			true:  "The files that a database copy names are kept for as long as the copy is, outside these counts (keep-referenced-files).",
+			false: "The files that a database copy names are kept only as long as a data copy has them (keep-referenced-files is off).",
+		}[p.KeepReferencedFiles])
+	}
 	return err
 }
 

@@ -184,6 +184,7 @@ func printPreview(w io.Writer, p api.Preview, asJSON bool) error {
 		steady = fmt.Sprintf("%d (%s)", *p.BytesSteady, p.BytesWhy)
 	}
 	fmt.Fprintf(&b, "\nBytes in the storage now: %d; in full swing: %s.\n", p.BytesNow, steady)
+	fmt.Fprintf(&b, "%s\n", namedWords(p.Named))
 	if len(p.FirstRuns) > 0 {
 		rows := [][]string{{"FIRST RUNS (UTC)", "KIND", "SERVES"}}
 		for _, r := range p.FirstRuns {
@@ -196,6 +197,19 @@ func printPreview(w io.Writer, p api.Preview, asJSON bool) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// namedWords says whether the files that database copies name are kept, and
+// what that took until now.
+func namedWords(n api.NamedFiles) string {
+	said := "Files that database copies name are not kept with them (keep-referenced-files is off)"
+	if n.Kept {
+		said = "Files that database copies name are kept with them (keep-referenced-files)"
+	}
+	if n.Copies == 0 {
+		return said + "; no copy has any yet."
+	}
+	return said + fmt.Sprintf("; %s have them, which added %d bytes to the storage when they were taken.", number(n.Copies, "copy"), n.Bytes)
 }
 
 // number counts sites or copies.

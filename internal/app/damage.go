@@ -42,6 +42,9 @@ func markDamaged(ctx context.Context, tx *store.Tx, of id.Copy, damage string) (
 	if err := standing.lose(ctx, tx, c); err != nil {
 		return false, err
 	}
+	if err := planPairs(ctx, tx, c.TenantID, c.SiteID); err != nil {
+		return false, err
+	}
 	return true, tx.Event(ctx, "copy.damaged", copySubject(c), map[string]any{"damage": clip(damage, 500)})
 }
 
@@ -85,6 +88,9 @@ func markWhole(ctx context.Context, tx *store.Tx, of id.Copy) (bool, error) {
 		if err := standing.regain(ctx, tx, c); err != nil {
 			return false, err
 		}
+	}
+	if err := planPairs(ctx, tx, c.TenantID, c.SiteID); err != nil {
+		return false, err
 	}
 	return true, tx.Event(ctx, "copy.whole_again", copySubject(c), map[string]any{"state": to, "serves": c.Tiers})
 }

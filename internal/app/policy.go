@@ -267,6 +267,26 @@ type PolicyPreview struct {
 	policy.Preview
 	Total  int64 // sites that it would concern
 	Looked int64 // of these that were looked at
+	Named  NamedCost
+}
+
+// NamedCost is what keeping the files that database copies name takes at some
+// sites, by their own history.
+type NamedCost struct {
+	Kept        bool  // the policy wants it
+	Sites       int64 // that have such files
+	Copies      int64 // database copies that they are kept with
+	StoredBytes int64 // what that added to the storage, lists included, when the copies were taken
+}
+
+// namedCost reads what it took until now.
+func namedCost(ctx context.Context, tx *store.Tx, p policy.Policy, sites []dbq.SitesOfPolicyRow) (NamedCost, error) {
+	var q dbq.NamedFilesOfSitesParams
+	for _, s := range sites {
+		q.Tenants, q.Sites = append(q.Tenants, store.Optional(s.TenantID.UUID())), append(q.Sites, store.Optional(s.ID.UUID()))
+	}
+	row, err := tx.NamedFilesOfSites(ctx, q)
+	return NamedCost{Kept: p.KeepReferencedFiles, Sites: row.Sites, Copies: row.Copies, StoredBytes: row.StoredBytes + row.ListBytes}, err
 }
 
 // PreviewPolicy tells what would happen if the sites named, or else all sites
@@ -304,7 +324,9 @@ func (a *App) PreviewPolicy(ctx context.Context, who authz.Actor, p policy.Polic
 			out.Preview = out.Add(one)
 		}
 		out.Looked = int64(len(looked))
-		return nil
+		var err error
+		out.Named, err = namedCost(ctx, tx, p, looked)
+		return err
 	})
 	return out, err
 }

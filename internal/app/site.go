@@ -54,6 +54,7 @@ type SiteView struct {
 	Policy   SitePolicy
 	Keeping  []Keeping // by kind
 	Copies   []dbq.CopiesOfSiteRow
+	Complete []Completeness // of the database copies that are not being deleted, the newest first
 	Runs     []dbq.Run
 	Events   []dbq.Event
 }
@@ -71,6 +72,9 @@ func (a *App) ViewSite(ctx context.Context, who authz.Actor, ref string) (SiteVi
 			return err
 		}
 		if v.Copies, err = tx.CopiesOfSite(ctx, dbq.CopiesOfSiteParams{TenantID: of, SiteID: sid, Limit: 500, Now: tx.Now}); err != nil {
+			return err
+		}
+		if v.Complete, err = completenessOf(ctx, tx, of, sid); err != nil {
 			return err
 		}
 		if v.Runs, err = tx.RunsOfSite(ctx, dbq.RunsOfSiteParams{TenantID: of, SiteID: sid, Limit: 50}); err != nil {

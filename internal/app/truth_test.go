@@ -34,12 +34,12 @@ func (r *rig) take(a *agentLife, kind string, change func(*agentproto.Copy)) age
 		r.t.Fatalf("leased %+v, want one %s", leases, kind)
 	}
 	r.must(a.start(leases[0]))
-	r.must(a.report(leases[0], change))
+	r.must(a.say(leases[0], change))
 	return leases[0]
 }
 
-// report completes a run with a copy as change has it.
-func (a *agentLife) report(l agentproto.Lease, change func(*agentproto.Copy)) error {
+// say completes a run with a copy as change has it.
+func (a *agentLife) say(l agentproto.Lease, change func(*agentproto.Copy)) error {
 	c := &agentproto.Copy{Snapshot: "k" + l.Run, Manifest: json.RawMessage(`{}`), TakenAt: a.r.clock.Now(), Files: 1, Bytes: 2}
 	if l.Kind == agentproto.KindDatabase {
 		c.Tables, c.SHA256 = []agentproto.Table{{Name: "mdl_config", Rows: 3}}, strings.Repeat("a", 64)
@@ -83,7 +83,7 @@ func TestLease_TellsWhereTheNamedFilesAreKept(t *testing.T) {
 	if len(answer.Tokens) != 2 || answer.Tokens[0].Repository != l.Repository.Name || answer.Tokens[1].Repository != l.Files.Name {
 		t.Fatalf("renewed %+v", answer.Tokens)
 	}
-	r.must(a.report(l, plain))
+	r.must(a.say(l, plain))
 
 	for name, change := range map[string]func(){
 		"an older agent": func() { a.host.Protocol = 3 },
@@ -146,7 +146,7 @@ func TestComplete_KeepsWhatADatabaseCopyNames(t *testing.T) {
 	l := a.mustPoll()[0]
 	r.must(a.start(l))
 	for range 2 { // the answer was lost
-		r.must(a.report(l, func(c *agentproto.Copy) { c.References = named(l) }))
+		r.must(a.say(l, func(c *agentproto.Copy) { c.References = named(l) }))
 	}
 	if n := r.Count(`SELECT count(*) FROM reference_list l JOIN copy c ON c.id = l.copy_id JOIN repository p ON p.id = l.files_repository_id
 		WHERE c.kind = 'database' AND p.kind = 'data' AND l.hashes = 20 AND l.missing = 2 AND l.files_stored_bytes = 300`); n != 1 {
@@ -214,7 +214,7 @@ func TestComplete_RefusesReferencesThatCannotBe(t *testing.T) {
 		"negative signals":     func(c *agentproto.Copy) { c.Signals = &agentproto.Signals{Gone: -1} },
 		"negative facts":       func(c *agentproto.Copy) { c.Facts.Moodle = &agentproto.MoodleFacts{Users: -1} },
 	} {
-		err := a.report(l, func(c *agentproto.Copy) { c.References = named(l); change(c) })
+		err := a.say(l, func(c *agentproto.Copy) { c.References = named(l); change(c) })
 		if !errs.Is(err, errs.Invalid) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -222,7 +222,7 @@ func TestComplete_RefusesReferencesThatCannotBe(t *testing.T) {
 	if n := r.Count("SELECT count(*) FROM reference_list") + r.Count("SELECT count(*) FROM copy WHERE kind = 'database'"); n != 0 {
 		t.Fatalf("%d rows", n)
 	}
-	r.must(a.report(l, func(c *agentproto.Copy) { // what is only long is cut
+	r.must(a.say(l, func(c *agentproto.Copy) { // what is only long is cut
 		c.References = named(l)
 		one := c.References.MissingList[0]
 		one.Name = strings.Repeat("ö\x00", 400)

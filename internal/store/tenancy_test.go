@@ -363,7 +363,7 @@ func TestEveryQuery_ShowsAForeignTenantNothing(t *testing.T) {
 	before := fingerprint(t, url, v.tenant)
 	harmless := []string{"ServerTime", "Setting", "WithTx", "PlanEachLook", "LockOpening"}
 	// These answer for the asking tenant alone; the answers are looked through.
-	own := []string{"ListTenants", "FleetPage", "CountSites", "ListRuns", "RunByID", "CopyByID", "AuditPage", "AuditPageBefore", "TodayApart", "TodayWithout", "TodayDueOfHost", "TodayBasis", "ListOpenRuns", "FindRuns", "CountPublishedSites", "SitesOfPolicy", "SitesWithoutSchedule", "SitesAfter", "RestoresToMove", "ListRestores", "AttachedSince", "CountTickets", "ListTicketsNewest", "ListTicketsUrgent", "TicketsToMove", "TicketsToRemind", "TicketsLate", "ChargePage", "ChargeSums", "ChargesApart", "CheckoutsToLookAt", "RefundsToLookAt", "NamedFilesOfPolicy", "StuckPairs"}
+	own := []string{"ListTenants", "FleetPage", "CountSites", "ListRuns", "RunByID", "CopyByID", "AuditPage", "AuditPageBefore", "TodayApart", "TodayWithout", "TodayDueOfHost", "TodayBasis", "ListOpenRuns", "FindRuns", "CountPublishedSites", "SitesOfPolicy", "SitesWithoutSchedule", "SitesAfter", "RestoresToMove", "ListRestores", "AttachedSince", "CountTickets", "ListTicketsNewest", "ListTicketsUrgent", "TicketsToMove", "TicketsToRemind", "TicketsLate", "ChargePage", "ChargeSums", "ChargesApart", "CheckoutsToLookAt", "RefundsToLookAt", "NamedFilesOfSites", "StuckPairs"}
 	queries := reflect.TypeFor[*dbq.Queries]()
 	called := 0
 	for i := range queries.NumMethod() {

@@ -85,13 +85,12 @@ UPDATE repository SET walked_at = CASE WHEN sqlc.arg(walked)::bool THEN sqlc.arg
   repair_wanted = CASE WHEN sqlc.arg(mended)::bool THEN '' ELSE repair_wanted END
 WHERE tenant_id = $1 AND id = $2;
 
--- What keeping the named files takes, of all sites of a policy; NULL is the
--- published one.
--- name: NamedFilesOfPolicy :one
-SELECT count(DISTINCT s.id) AS sites, count(*) AS copies, coalesce(sum(r.files_stored_bytes), 0)::bigint AS stored_bytes, coalesce(sum(r.stored_bytes), 0)::bigint AS list_bytes
-FROM reference_list r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
-WHERE r.files_repository_id IS NOT NULL AND s.state <> 'removed' AND s.policy_id IS NOT DISTINCT FROM sqlc.narg(policy_id)::uuid
-  AND (sqlc.narg(site_id)::uuid IS NULL OR s.id = sqlc.narg(site_id)::uuid);
+-- What keeping the named files takes at these sites.
+-- name: NamedFilesOfSites :one
+SELECT count(DISTINCT r.site_id) AS sites, count(*) AS copies, coalesce(sum(r.files_stored_bytes), 0)::bigint AS stored_bytes, coalesce(sum(r.stored_bytes), 0)::bigint AS list_bytes
+FROM reference_list r JOIN (SELECT unnest(sqlc.arg(tenants)::uuid[]) AS tenant_id, unnest(sqlc.arg(sites)::uuid[]) AS site_id) k
+  ON k.tenant_id = r.tenant_id AND k.site_id = r.site_id
+WHERE r.files_repository_id IS NOT NULL;
 
 -- A pair that is not worth its measure any more, before it was measured.
 -- name: DropPair :execrows

@@ -121,9 +121,18 @@ type PolicyEditProps struct {
 	Window  Field // "01:30": starts are spread over it
 	Grace   Field // "02:00": how long after the window a copy is not late yet
 	Note    Field
+	Named   Field // "false": the files that database copies name are not kept with them; else they are
 	Rules   []RuleFields
 	Problem string   // of the whole: "No rule is of kind data; a restore needs both kinds."
 	Preview *Preview // what was previewed; nil before, and when the fields changed since
+}
+
+// named are the two choices for the files that database copies name.
+func (p PolicyEditProps) named() []ui.Choice {
+	return []ui.Choice{
+		{Value: "true", Label: "Kept with the copy", Selected: p.Named.Value != "false"},
+		{Value: "false", Label: "Left to the data copies", Selected: p.Named.Value == "false"},
+	}
 }
 
 // RuleFields are the fields of one rule. Lists are typed with commas.
@@ -155,6 +164,8 @@ func (p *PolicyEditProps) field(key string) *Field {
 		return &p.Grace
 	case "note":
 		return &p.Note
+	case "keep-referenced-files":
+		return &p.Named
 	}
 	rest, ok := strings.CutPrefix(key, "rules[")
 	number, name, closed := strings.Cut(rest, "].")
@@ -200,6 +211,7 @@ type Preview struct {
 	Now      ui.Amount // stored now
 	Then     ui.Amount // stored in full swing; an estimate
 	Basis    string    // what the estimate rests on: "the mean of this site's last 30 copies of each kind"
+	Named    string    // what keeping the named files took until now, in a sentence
 }
 
 // PreviewExpire is what would expire at once, of one kind.

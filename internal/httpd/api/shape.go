@@ -37,6 +37,7 @@ type Copy struct {
 	InUse       bool              `json:"in_use"`
 	BinnedAt    *time.Time        `json:"in_bin_since"`
 	DeletedAt   *time.Time        `json:"deleted_after" doc:"when a copy in the bin is deleted, unless it is taken back"`
+	Named       *Named            `json:"named_files" doc:"of a database copy: the files that it names, and where they are; null: it has no list of them"`
 	Details     json.RawMessage   `json:"details" doc:"facts of Moodle, exclusions and problems, as the agent reported them"`
 }
 
@@ -48,6 +49,12 @@ func CopiesOf(v app.SiteView) []Copy {
 			judged[j.Copy.ID] = j
 		}
 	}
+	named := map[string]*Named{}
+	for _, c := range v.Complete {
+		if c.Listed {
+			named[c.Copy.String()] = namedOf(c)
+		}
+	}
 	out := make([]Copy, 0, len(v.Copies))
 	for _, r := range v.Copies {
 		c := Copy{
@@ -57,6 +64,7 @@ func CopiesOf(v app.SiteView) []Copy {
 			LegalHold: r.LegalHold, InUse: r.InUse, BinnedAt: utc(r.BinnedAt), Details: r.Details,
 			KeptBy: []string{}, Reasons: []string{}, Words: []string{}, Served: map[string]string{},
 		}
+		c.Named = named[c.Copy]
 		if j, ok := judged[c.Copy]; ok {
 			c.judged(j)
 		}

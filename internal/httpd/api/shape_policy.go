@@ -82,7 +82,16 @@ type Preview struct {
 	Steady      map[string]KeptOf `json:"kept_in_full_swing" doc:"by kind: when every rule keeps as many as it may"`
 	BytesNow    int64             `json:"bytes_now"`
 	BytesSteady *int64            `json:"bytes_in_full_swing" doc:"an estimate from the sites' own history; null: not known yet"`
+	Named       NamedFiles        `json:"named_files" doc:"of the files that database copies name: whether the policy keeps them, and what that took until now"`
 	BytesWhy    string            `json:"bytes_why" doc:"what the figure stands on, or why it is not known"`
+}
+
+// NamedFiles is what keeping the files that database copies name takes.
+type NamedFiles struct {
+	Kept   bool  `json:"kept" doc:"the policy's keep-referenced-files"`
+	Sites  int64 `json:"sites" doc:"that have such files"`
+	Copies int64 `json:"copies" doc:"database copies that they are kept with"`
+	Bytes  int64 `json:"stored_bytes" doc:"what that added to the storage when the copies were taken"`
 }
 
 // PreviewRun is a run that a preview foretells.
@@ -110,6 +119,7 @@ func PreviewOf(p app.PolicyPreview) Preview {
 	out := Preview{
 		Sites: p.Total, Looked: p.Looked, Days: policy.PreviewDays, Runs: map[string]int{}, FirstRuns: []PreviewRun{}, Expires: p.Expires, Expire: []PreviewCopy{},
 		In30Days: kept(p.KeptIn30Days), Steady: kept(p.Steady), BytesNow: p.BytesNow,
+		Named: NamedFiles{Kept: p.Named.Kept, Sites: p.Named.Sites, Copies: p.Named.Copies, Bytes: p.Named.StoredBytes},
 	}
 	for _, kind := range backup.Kinds() {
 		out.Runs[string(kind)] = p.Runs[kind]

@@ -19,7 +19,7 @@ const formRules = 65
 // readEdit reads the fields of the editor as they were typed.
 func readEdit(form url.Values) dash.PolicyEditProps {
 	f := func(name string) dash.Field { return dash.Field{Value: form.Get(name)} }
-	p := dash.PolicyEditProps{Seen: form.Get("seen"), Name: f("name"), Night: f("night"), Window: f("window"), Grace: f("grace"), Note: f("note")}
+	p := dash.PolicyEditProps{Seen: form.Get("seen"), Name: f("name"), Night: f("night"), Window: f("window"), Grace: f("grace"), Note: f("note"), Named: f("keep-referenced-files")}
 	for i := range formRules {
 		at := "rules[" + strconv.Itoa(i) + "]."
 		if !form.Has(at+"kind") && !form.Has(at+"tier") && !form.Has(at+"keep") {
@@ -36,6 +36,7 @@ func readEdit(form url.Values) dash.PolicyEditProps {
 func fillEdit(name string, p policy.Policy) dash.PolicyEditProps {
 	e := dash.PolicyEditProps{
 		Name: dash.Field{Value: name}, Night: dash.Field{Value: p.Night.String()}, Window: dash.Field{Value: policy.HoursMinutes(p.Window)}, Grace: dash.Field{Value: policy.HoursMinutes(p.Grace)},
+		Named: dash.Field{Value: strconv.FormatBool(p.KeepReferencedFiles)},
 	}
 	for _, r := range p.Rules {
 		x := dash.RuleFields{Kind: dash.Field{Value: string(r.Kind)}, Tier: dash.Field{Value: string(r.Tier)}, Keep: dash.Field{Value: strconv.Itoa(r.Keep)}}
@@ -65,6 +66,7 @@ type policyFile struct {
 	Night  string     `json:"night"`
 	Window string     `json:"window,omitempty"`
 	Grace  string     `json:"grace,omitempty"`
+	Named  any        `json:"keep-referenced-files,omitempty"`
 	Rules  []ruleFile `json:"rules"`
 }
 
@@ -83,6 +85,12 @@ type ruleFile struct {
 func parseEdit(e dash.PolicyEditProps) (policy.Policy, error) {
 	trim := strings.TrimSpace
 	file := policyFile{Name: trim(e.Name.Value), Night: trim(e.Night.Value), Window: trim(e.Window.Value), Grace: trim(e.Grace.Value), Rules: []ruleFile{}}
+	if typed := e.Named.Value; typed != "" {
+		file.Named = typed
+		if on, err := strconv.ParseBool(typed); err == nil {
+			file.Named = on
+		}
+	}
 	for _, r := range e.Rules {
 		x := ruleFile{Kind: r.Kind.Value, Tier: trim(r.Tier.Value), Keep: numberOr(r.Keep.Value)}
 		for _, m := range items(r.Months.Value) {

@@ -148,6 +148,7 @@ func policyFacts(p policy.Policy) []ui.Fact {
 		{Label: "Night", Value: p.Night.String(), Note: "when rules run that name no time"},
 		{Label: "Window", Value: words.Span(p.Window), Note: "starts are spread over it"},
 		{Label: "Grace", Value: words.Span(p.Grace), Note: "after it, and the window, a copy is late"},
+		{Label: "Named files", Value: map[bool]string{true: "kept", false: "not kept"}[p.KeepReferencedFiles], Note: "those that a database copy names, for as long as the copy is kept"},
 	}
 }
 

@@ -53,6 +53,7 @@ func (d *Door) preview(p policy.Policy, seen app.PolicyPreview, digest, save str
 	}
 	out.Runs = previewRuns(p, now)
 	out.First = previewFirst(seen, now)
+	out.Named = previewNamed(seen.Named)
 	switch {
 	case seen.Sites == 0:
 		out.Now, out.Then = ui.Amount{}, ui.Amount{}
@@ -64,6 +65,18 @@ func (d *Door) preview(p policy.Policy, seen app.PolicyPreview, digest, save str
 		}
 	}
 	return out
+}
+
+// previewNamed says what keeping the named files takes.
+func previewNamed(n app.NamedCost) string {
+	said := "They are not kept with the copies."
+	if n.Kept {
+		said = "They are kept with the copies."
+	}
+	if n.Copies == 0 {
+		return said + " No copy has any yet, so what it takes is not known."
+	}
+	return said + " Until now " + words.Many(n.Copies, "copy has", "copies have") + " them, which added " + size(n.StoredBytes).Words + " to the storage."
 }
 
 func these(n int64) string {

@@ -284,30 +284,29 @@ func (q *Queries) MissingOfPair(ctx context.Context, arg MissingOfPairParams) (j
 	return missing, err
 }
 
-const namedFilesOfPolicy = `-- name: NamedFilesOfPolicy :one
-SELECT count(DISTINCT s.id) AS sites, count(*) AS copies, coalesce(sum(r.files_stored_bytes), 0)::bigint AS stored_bytes, coalesce(sum(r.stored_bytes), 0)::bigint AS list_bytes
-FROM reference_list r JOIN site s ON s.tenant_id = r.tenant_id AND s.id = r.site_id
-WHERE r.files_repository_id IS NOT NULL AND s.state <> 'removed' AND s.policy_id IS NOT DISTINCT FROM $1::uuid
-  AND ($2::uuid IS NULL OR s.id = $2::uuid)
+const namedFilesOfSites = `-- name: NamedFilesOfSites :one
+SELECT count(DISTINCT r.site_id) AS sites, count(*) AS copies, coalesce(sum(r.files_stored_bytes), 0)::bigint AS stored_bytes, coalesce(sum(r.stored_bytes), 0)::bigint AS list_bytes
+FROM reference_list r JOIN (SELECT unnest($1::uuid[]) AS tenant_id, unnest($2::uuid[]) AS site_id) k
+  ON k.tenant_id = r.tenant_id AND k.site_id = r.site_id
+WHERE r.files_repository_id IS NOT NULL
 `
 
-type NamedFilesOfPolicyParams struct {
-	PolicyID pgtype.UUID
-	SiteID   pgtype.UUID
+type NamedFilesOfSitesParams struct {
+	Tenants []pgtype.UUID
+	Sites   []pgtype.UUID
 }
 
-type NamedFilesOfPolicyRow struct {
+type NamedFilesOfSitesRow struct {
 	Sites       int64
 	Copies      int64
 	StoredBytes int64
 	ListBytes   int64
 }
 
-// What keeping the named files takes, of all sites of a policy; NULL is the
-// published one.
-func (q *Queries) NamedFilesOfPolicy(ctx context.Context, arg NamedFilesOfPolicyParams) (NamedFilesOfPolicyRow, error) {
-	row := q.db.QueryRow(ctx, namedFilesOfPolicy, arg.PolicyID, arg.SiteID)
-	var i NamedFilesOfPolicyRow
+// What keeping the named files takes at these sites.
+func (q *Queries) NamedFilesOfSites(ctx context.Context, arg NamedFilesOfSitesParams) (NamedFilesOfSitesRow, error) {
+	row := q.db.QueryRow(ctx, namedFilesOfSites, arg.Tenants, arg.Sites)
+	var i NamedFilesOfSitesRow
 	err := row.Scan(
 		&i.Sites,
 		&i.Copies,
