@@ -243,3 +243,57 @@ func TestTake_LifeIsReadAndNeverASecret(t *testing.T) {
 		}
 	}
 }
+
+// What an object store holds alone is neither missing nor kept; an alias of a
+// repository elsewhere is not even named.
+func TestTake_AnObjectStoresContentIsNotMissing(t *testing.T) {
+	t.Parallel()
+	for _, typ := range flavours {
+		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
+			r := newTruthRig(t, typ, func(s *minimoodle.Spec) { s.Faults.Missing = 2 })
+			live, err := r.site.Live(t.Context())
+			must(t, err)
+			defer live.Close() //nolint:errcheck // a test's
+			must(t, live.Exec(t.Context(), "CREATE TABLE {tool_objectfs_objects} (id int PRIMARY KEY, contenthash varchar(40), location smallint)"))
+			var lost []string
+			for _, c := range r.site.Contents {
+				if c.Fault == minimoodle.FaultMissing {
+					lost = append(lost, c.Hash)
+				}
+			}
+			must(t, live.Exec(t.Context(), "INSERT INTO {tool_objectfs_objects} VALUES (1, ?, 2), (2, ?, 1), (3, ?, 2)", lost[0], lost[1], r.site.Contents[0].Hash))
+			r.take(agentproto.KindData)
+			c := r.take(agentproto.KindDatabase)
+			if c.References.External != 1 || c.References.Missing != 1 || len(c.References.MissingList) != 1 || c.References.MissingList[0].Hash != lost[1] {
+				t.Errorf("%+v", c.References)
+			}
+			external := 0
+			for _, e := range r.list(c) {
+				if e.External {
+					external++
+				}
+			}
+			if external != 1 || c.References.Hashes != int64(len(r.site.Contents)) {
+				t.Errorf("%d external, %d contents are named and %d there", external, c.References.Hashes, len(r.site.Contents))
+			}
+		})
+	}
+}
+
+// A run that is stopped after its dump says so, and gives no copy.
+func TestTake_AStopLeavesNoCopy(t *testing.T) {
+	t.Parallel()
+	r := newTruthRig(t, "mariadb", nil)
+	r.take(agentproto.KindData)
+	ctx, stop := context.WithCancel(t.Context())
+	w := r.work(agentproto.KindDatabase)
+	w.Progress = func(p agentproto.Progress) {
+		if p.Phase == "checking" {
+			stop()
+		}
+	}
+	if c, err := agent.Take(ctx, w); err == nil {
+		t.Errorf("a stopped run gave a copy: %+v", c)
+	}
+}
