@@ -58,7 +58,7 @@ func newHost(s *settings) *cobra.Command {
 			})
 		})
 	}
-	return listing(group("host", "Machines with sites", add, enrol, list,
+	return listing(group("host", "Machines with sites", add, enrol, list, newDiscover(s),
 		move("maintain", "Give the host no new work", dbq.HostStateMaintenance),
 		move("resume", "Give the host work again", dbq.HostStateActive),
 		move("revoke", "Make the agent's credential worthless", dbq.HostStateRevoked)), list)

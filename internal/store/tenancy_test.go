@@ -432,7 +432,7 @@ func TestTenantRole_WithoutATenantSeesNoRow(t *testing.T) {
 			t.Errorf("%s: %d rows, %v", table, n, err)
 		}
 	}
-	for _, table := range []string{"repository", "keeper_task", "host", "destination", "usage_sample", "web_session", "mail_outbox", "account_totp", "link_token", "api_token", "saved_view", "saved_view_default", "river.river_job"} {
+	for _, table := range []string{"repository", "keeper_task", "host", "discovery", "destination", "usage_sample", "web_session", "mail_outbox", "account_totp", "link_token", "api_token", "saved_view", "saved_view_default", "river.river_job"} {
 		if _, err := c.Exec(t.Context(), "SELECT count(*) FROM "+table); err == nil {
 			t.Errorf("a customer's role may read %s", table)
 		}
