@@ -25,6 +25,7 @@ func (r *Repository) Names(ctx context.Context, id, dir string) iter.Seq2[string
 			yield("", err)
 			return
 		}
+		defer r.readAhead()()
 		ctx, stop := context.WithCancelCause(ctx)
 		l := &lister{r: r, out: make(chan []string, r.parallel)}
 		g, gctx := errgroup.WithContext(ctx)

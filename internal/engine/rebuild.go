@@ -173,7 +173,7 @@ func (h *held) Write(p []byte) (int, error) {
 }
 
 // Reset drops them.
-func (h *held) Reset() { h.b = nil }
+func (h *held) Reset() { h.b = h.b[:0] }
 
 // Length gives their number.
 func (h *held) Length() int { return len(h.b) }

@@ -24,6 +24,7 @@ type Repository struct {
 	dir      string // private; holds Kopia's lock files
 	keeper   bool   // opened by its storage, not through a vault
 	cached   bool   // what is read may come from a cache
+	ahead    *ahead // nil where the storage is near
 	parallel int    // files or contents in work at once
 	fatal    atomic.Pointer[error]
 }
@@ -51,6 +52,10 @@ func Open(ctx context.Context, l Location, password string) (*Repository, error)
 	o := repo.Options{OnFatalError: func(err error) { r.fatal.CompareAndSwap(nil, &err) }}
 	if l.hooks != nil {
 		o.TimeNowFunc = l.hooks.now
+	}
+	if !l.isLocal() {
+		r.ahead = newAhead(st)
+		st = r.ahead
 	}
 	caching, err := l.caching()
 	if err != nil {

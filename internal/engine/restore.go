@@ -54,6 +54,7 @@ func (r *Repository) RestoreTree(ctx context.Context, id, dir string, o RestoreO
 		return Restored{}, fmt.Errorf("open the directory to restore into: %w", err)
 	}
 	defer root.Close() //nolint:errcheck // opened for its name only
+	defer r.readAhead()()
 	w := &restore{r: r, root: root, chown: os.Geteuid() == 0, progress: o.Progress, now: clock.System{}}
 	w.at = Progress{Phase: "restoring", TotalFiles: files, TotalBytes: bytes}
 	if err := w.run(ctx, from, want); err != nil {

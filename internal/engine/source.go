@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -28,8 +29,13 @@ import (
 // must not steer the backup; the process may be root, so a symbolic link that
 // is swapped in must not lead it out of the root; and exclusions must be exact.
 
-// readBatch is how many names of a directory are read at once.
-const readBatch = 256
+// How many names of a directory are read at once, and how many are sorted: in
+// the order in which they are stored, they lie in the packs, and a restore goes
+// by their names. A directory with more is stored in parts that are sorted.
+const (
+	readBatch = 1024
+	sortBatch = 16 << 10
+)
 
 // tree is what all entries of one snapshot share.
 type tree struct {
@@ -278,15 +284,8 @@ func (l *listing) Next(ctx context.Context) (fs.Entry, error) {
 			return nil, context.Cause(ctx)
 		}
 		if len(l.batch) == 0 && l.f != nil {
-			batch, err := l.f.ReadDir(readBatch)
-			whole := errors.Is(err, io.EOF) || (err == nil && len(batch) == 0)
-			if err != nil && !whole && len(batch) == 0 {
-				return nil, sourceError{err}
-			}
-			l.batch = batch
-			if whole {
-				l.Close()
-				l.rest = l.d.rest(l.onDisk)
+			if err := l.read(); err != nil {
+				return nil, err
 			}
 		}
 		if len(l.batch) == 0 {
@@ -298,6 +297,29 @@ func (l *listing) Next(ctx context.Context) (fs.Entry, error) {
 			return e, nil
 		}
 	}
+}
+
+// read reads the next names, sorted.
+func (l *listing) read() error {
+	for len(l.batch) < sortBatch {
+		more, err := l.f.ReadDir(readBatch)
+		l.batch = append(l.batch, more...)
+		for _, de := range more {
+			if l.onDisk != nil {
+				l.onDisk[de.Name()] = de.Type()
+			}
+		}
+		if errors.Is(err, io.EOF) || (err == nil && len(more) == 0) {
+			l.Close()
+			l.rest = l.d.rest(l.onDisk)
+			break
+		}
+		if err != nil && len(more) == 0 {
+			return sourceError{err}
+		}
+	}
+	slices.SortFunc(l.batch, func(a, b os.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return nil
 }
 
 // last gives what comes after all that is on the disk.
@@ -321,9 +343,6 @@ func (l *listing) last(ctx context.Context) (fs.Entry, error) {
 func (l *listing) look(de os.DirEntry) fs.Entry {
 	b := l.d.b
 	rel := path.Join(l.d.rel, de.Name())
-	if l.onDisk != nil {
-		l.onDisk[de.Name()] = de.Type()
-	}
 	if b.leftOut(rel, de.IsDir()) {
 		return nil
 	}

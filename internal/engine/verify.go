@@ -41,6 +41,9 @@ func (r *Repository) Verify(ctx context.Context, o VerifyOptions) (VerifyReport,
 	if err != nil {
 		return VerifyReport{}, err
 	}
+	if o.Percent == 100 {
+		defer r.readAhead()()
+	}
 	if err := v.run(ctx, mans); err != nil {
 		return VerifyReport{}, fmt.Errorf("verify: %w", err)
 	}

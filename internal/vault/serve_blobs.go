@@ -111,6 +111,7 @@ func (s *Server) get(q *request) error {
 	}
 	defer release()
 	var out buffer
+	out.Grow(int(need))
 	if err := q.store.GetBlob(q.Context(), q.id, offset, length, &out); err != nil {
 		return fmt.Errorf("read %s: %w", q.id, err)
 	}
@@ -181,8 +182,8 @@ func (s *Server) put(q *request) error {
 
 // receive reads a body whole and checks it against its sum.
 func receive(q *request, n int64) (data []byte, sum string, err error) {
-	data, err = io.ReadAll(io.LimitReader(q.Body, n+1))
-	if err != nil || int64(len(data)) != n {
+	data = make([]byte, n) // which hold has allowed
+	if _, err = io.ReadFull(q.Body, data); err != nil {
 		return nil, "", errs.Wrap(errs.Incomplete, err, "The blob did not arrive whole.")
 	}
 	h := sha256.Sum256(data)

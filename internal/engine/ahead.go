@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"container/list"
+	"context"
+	"sync"
+
+	"github.com/kopia/kopia/repo/blob"
+)
+
+// How a storage that is far is read ahead: what is near each other in a pack is
+// wanted together, for it was stored so, and each question costs a journey.
+const (
+	aheadBlock = 1 << 20  // bytes that are asked for at once
+	aheadLimit = 32 << 20 // bytes that are held
+)
+
+// ahead reads a storage in blocks while somebody wants that: an operation that
+// goes through the tree of a snapshot. Else, and for all but parts of packs, it
+// is the storage itself. What is held is forgotten when the last such operation
+// ends.
+type ahead struct {
+	blob.Storage
+
+	mu      sync.Mutex
+	wanted  int
+	blocks  map[blockKey]*list.Element // of *block
+	used    *list.List                 // the last used first
+	held    int64
+	lengths map[blob.ID]int64
+	resets  int
+}
+
+type blockKey struct {
+	id blob.ID
+	n  int64
+}
+
+type block struct {
+	key   blockKey
+	size  int64
+	ready chan struct{}
+	data  []byte
+	err   error
+}
+
+func newAhead(st blob.Storage) *ahead {
+	a := &ahead{Storage: st}
+	a.reset()
+	return a
+}
+
+func (a *ahead) reset() {
+	a.blocks, a.used, a.held, a.lengths = map[blockKey]*list.Element{}, list.New(), 0, map[blob.ID]int64{}
+	a.resets++
+}
+
+// readAhead asks for it; the caller ends it with what it gives.
+func (r *Repository) readAhead() (end func()) {
+	a := r.ahead
+	if a == nil {
+		return func() {}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wanted++
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.wanted--; a.wanted == 0 {
+			a.reset()
+		}
+	}
+}
+
+// GetBlob reads a part of a pack from the blocks that it lies in, and anything
+// else from the storage. So it does where a block cannot be had, for the answer
+// then is the storage's.
+func (a *ahead) GetBlob(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) error {
+	if offset >= 0 && length > 0 && length <= aheadBlock && (id[0] == 'p' || id[0] == 'q') {
+		if a.fromBlocks(ctx, id, offset, length, out) {
+			return nil
+		}
+	}
+	return a.Storage.GetBlob(ctx, id, offset, length, out) //nolint:wrapcheck // a plain pass-through
+}
+
+func (a *ahead) fromBlocks(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) bool {
+	size, ok := a.length(ctx, id)
+	if !ok || offset+length > size {
+		return false
+	}
+	out.Reset()
+	for n := offset / aheadBlock; n*aheadBlock < offset+length; n++ {
+		begin := n * aheadBlock
+		data, err := a.block(ctx, blockKey{id, n}, min(aheadBlock, size-begin))
+		if err != nil {
+			return false
+		}
+		if _, err := out.Write(data[max(0, offset-begin):min(int64(len(data)), offset+length-begin)]); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// length gives a blob's length; false where it is not known or nobody wants
+// blocks.
+func (a *ahead) length(ctx context.Context, id blob.ID) (int64, bool) {
+	a.mu.Lock()
+	n, known := a.lengths[id]
+	wanted := a.wanted > 0
+	a.mu.Unlock()
+	if !wanted || known {
+		return n, wanted
+	}
+	m, err := a.GetMetadata(ctx, id)
+	if err != nil {
+		return 0, false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lengths[id] = m.Length
+	return m.Length, true
+}
+
+// block gives a block, which is read once however many want it.
+func (a *ahead) block(ctx context.Context, key blockKey, length int64) ([]byte, error) {
+	a.mu.Lock()
+	if e, ok := a.blocks[key]; ok {
+		a.used.MoveToFront(e)
+		b := e.Value.(*block) //nolint:errcheck,forcetypeassert // the list holds nothing else
+		a.mu.Unlock()
+		select {
+		case <-b.ready:
+			return b.data, b.err
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	b := &block{key: key, size: length, ready: make(chan struct{})}
+	since := a.resets
+	a.blocks[key] = a.used.PushFront(b)
+	a.held += length
+	a.makeRoom()
+	a.mu.Unlock()
+
+	got := held{b: make([]byte, 0, length)}
+	b.err = a.Storage.GetBlob(ctx, key.id, key.n*aheadBlock, length, &got)
+	b.data = got.b
+	close(b.ready)
+	if b.err != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if e, ok := a.blocks[key]; ok && a.resets == since && e.Value == b {
+			a.drop(e, b)
+		}
+	}
+	return b.data, b.err
+}
+
+// makeRoom forgets what was not used for longest. Who waits for it has it.
+func (a *ahead) makeRoom() {
+	for a.held > aheadLimit && a.used.Len() > 1 {
+		e := a.used.Back()
+		b := e.Value.(*block) //nolint:errcheck,forcetypeassert // the list holds nothing else
+		a.drop(e, b)
+	}
+}
+
+func (a *ahead) drop(e *list.Element, b *block) {
+	a.used.Remove(e)
+	delete(a.blocks, b.key)
+	a.held -= b.size
+}
