@@ -45,9 +45,15 @@ var moodles = []release{
 }
 
 var phps = []release{
-	{major: 8, minor: 5, until: day(2029, 12, 31)}, {major: 8, minor: 4, until: day(2028, 12, 31)}, {major: 8, minor: 3, until: day(2027, 12, 31)},
-	{major: 8, minor: 2, until: day(2026, 12, 31)}, {major: 8, minor: 1, until: day(2025, 12, 31)}, {major: 8, minor: 0, until: day(2023, 11, 26)},
-	{major: 7, minor: 4, until: day(2022, 11, 28)}, {major: 7, minor: 3, until: day(2021, 12, 6)}, {major: 7, minor: 2, until: day(2020, 11, 30)},
+	{major: 8, minor: 5, until: day(2029, 12, 31)},
+	{major: 8, minor: 4, until: day(2028, 12, 31)},
+	{major: 8, minor: 3, until: day(2027, 12, 31)},
+	{major: 8, minor: 2, until: day(2026, 12, 31)},
+	{major: 8, minor: 1, until: day(2025, 12, 31)},
+	{major: 8, minor: 0, until: day(2023, 11, 26)},
+	{major: 7, minor: 4, until: day(2022, 11, 28)},
+	{major: 7, minor: 3, until: day(2021, 12, 6)},
+	{major: 7, minor: 2, until: day(2020, 11, 30)},
 }
 
 // databases are the servers by flavour. Of MariaDB's short-lived lines only
@@ -55,15 +61,31 @@ var phps = []release{
 // extended support.
 var databases = map[string][]release{
 	"mariadb": {
-		{major: 11, minor: 8, until: day(2028, 6, 4)}, {major: 11, minor: 4, until: day(2029, 5, 29)}, {major: 11, minor: 2, until: day(2024, 11, 21)},
-		{major: 11, minor: 1, until: day(2024, 8, 21)}, {major: 11, minor: 0, until: day(2024, 6, 6)}, {major: 10, minor: 11, until: day(2028, 2, 16)},
-		{major: 10, minor: 10, until: day(2023, 11, 17)}, {major: 10, minor: 9, until: day(2023, 8, 22)}, {major: 10, minor: 8, until: day(2023, 5, 20)},
-		{major: 10, minor: 7, until: day(2023, 2, 14)}, {major: 10, minor: 6, until: day(2026, 7, 6)}, {major: 10, minor: 5, until: day(2025, 6, 24)},
-		{major: 10, minor: 4, until: day(2024, 6, 18)}, {major: 10, minor: 3, until: day(2023, 5, 25)}, {major: 10, minor: 2, until: day(2022, 5, 23)},
+		{major: 11, minor: 8, until: day(2028, 6, 4)},
+		{major: 11, minor: 4, until: day(2029, 5, 29)},
+		{major: 11, minor: 2, until: day(2024, 11, 21)},
+		{major: 11, minor: 1, until: day(2024, 8, 21)},
+		{major: 11, minor: 0, until: day(2024, 6, 6)},
+		{major: 10, minor: 11, until: day(2028, 2, 16)},
+		{major: 10, minor: 10, until: day(2023, 11, 17)},
+		{major: 10, minor: 9, until: day(2023, 8, 22)},
+		{major: 10, minor: 8, until: day(2023, 5, 20)},
+		{major: 10, minor: 7, until: day(2023, 2, 14)},
+		{major: 10, minor: 6, until: day(2026, 7, 6)},
+		{major: 10, minor: 5, until: day(2025, 6, 24)},
+		{major: 10, minor: 4, until: day(2024, 6, 18)},
+		{major: 10, minor: 3, until: day(2023, 5, 25)},
+		{major: 10, minor: 2, until: day(2022, 5, 23)},
 	},
 	"postgres": {
-		{major: 18, until: day(2030, 11, 14)}, {major: 17, until: day(2029, 11, 8)}, {major: 16, until: day(2028, 11, 9)}, {major: 15, until: day(2027, 11, 11)},
-		{major: 14, until: day(2026, 11, 12)}, {major: 13, until: day(2025, 11, 13)}, {major: 12, until: day(2024, 11, 14)}, {major: 11, until: day(2023, 11, 9)},
+		{major: 18, until: day(2030, 11, 14)},
+		{major: 17, until: day(2029, 11, 8)},
+		{major: 16, until: day(2028, 11, 9)},
+		{major: 15, until: day(2027, 11, 11)},
+		{major: 14, until: day(2026, 11, 12)},
+		{major: 13, until: day(2025, 11, 13)},
+		{major: 12, until: day(2024, 11, 14)},
+		{major: 11, until: day(2023, 11, 9)},
 		{major: 10, until: day(2022, 11, 10)},
 	},
 	"mysql": {
