@@ -205,6 +205,7 @@ func TestPolicies_SayWhatIsWrongAtItsField(t *testing.T) {
 		{"night", "25:00", "night", "is not a time of day"},
 		{"window", "soon", "window", "is not hours and minutes"},
 		{"grace", "99:99", "grace", "is not hours and minutes"},
+		{"keep-referenced-files", "maybe", "keep-referenced-files", "ust be true or false"},
 		{"rules[2].keep", "0", "rule-2-keep", "0 must be from 1 to 10000 copies"},
 		{"rules[2].keep", "many", "rule-2-keep", "Must be a whole number"},
 		{"rules[2].keep", hostile, "rule-2-keep", "Must be a whole number"},
