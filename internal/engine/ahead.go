@@ -9,11 +9,29 @@ import (
 )
 
 // How a storage that is far is read ahead: what is near each other in a pack is
-// wanted together, for it was stored so, and each question costs a journey.
+// wanted together, for it was stored so, and each question costs a journey. Of
+// folders little is stored, and all of it is wanted. Files are stored by several
+// hands at once and lie mixed over some tens of megabytes: only small ones are
+// read with what surrounds them, and not much of that, so that what is read in
+// vain stays below what is wanted.
 const (
-	aheadBlock = 1 << 20  // bytes that are asked for at once
-	aheadLimit = 32 << 20 // bytes that are held
+	aheadFolders = 1 << 20   // bytes of a pack of folders that are asked for at once
+	aheadFiles   = 128 << 10 // of one of files
+	aheadSmall   = 64 << 10  // the largest file that is read so
+	aheadLimit   = 24 << 20  // bytes that are held
 )
+
+// stride gives how much is asked for at once where length bytes are wanted; 0
+// for no more than these.
+func stride(id blob.ID, length int64) int64 {
+	switch {
+	case length > 0 && length <= aheadFolders && id[0] == 'q':
+		return aheadFolders
+	case length > 0 && length <= aheadSmall && id[0] == 'p':
+		return aheadFiles
+	}
+	return 0
+}
 
 // ahead reads a storage in blocks while somebody wants that: an operation that
 // goes through the tree of a snapshot. Else, and for all but parts of packs, it
@@ -32,8 +50,8 @@ type ahead struct {
 }
 
 type blockKey struct {
-	id blob.ID
-	n  int64
+	id     blob.ID
+	offset int64
 }
 
 type block struct {
@@ -77,23 +95,20 @@ func (r *Repository) readAhead() (end func()) {
 // else from the storage. So it does where a block cannot be had, for the answer
 // then is the storage's.
 func (a *ahead) GetBlob(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) error {
-	if offset >= 0 && length > 0 && length <= aheadBlock && (id[0] == 'p' || id[0] == 'q') {
-		if a.fromBlocks(ctx, id, offset, length, out) {
-			return nil
-		}
+	if by := stride(id, length); by > 0 && offset >= 0 && a.fromBlocks(ctx, id, by, offset, length, out) {
+		return nil
 	}
 	return a.Storage.GetBlob(ctx, id, offset, length, out) //nolint:wrapcheck // a plain pass-through
 }
 
-func (a *ahead) fromBlocks(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) bool {
+func (a *ahead) fromBlocks(ctx context.Context, id blob.ID, by, offset, length int64, out blob.OutputBuffer) bool {
 	size, ok := a.length(ctx, id)
 	if !ok || offset+length > size {
 		return false
 	}
 	out.Reset()
-	for n := offset / aheadBlock; n*aheadBlock < offset+length; n++ {
-		begin := n * aheadBlock
-		data, err := a.block(ctx, blockKey{id, n}, min(aheadBlock, size-begin))
+	for begin := offset - offset%by; begin < offset+length; begin += by {
+		data, err := a.block(ctx, blockKey{id, begin}, min(by, size-begin))
 		if err != nil {
 			return false
 		}
@@ -146,7 +161,7 @@ func (a *ahead) block(ctx context.Context, key blockKey, length int64) ([]byte, 
 	a.mu.Unlock()
 
 	got := held{b: make([]byte, 0, length)}
-	b.err = a.Storage.GetBlob(ctx, key.id, key.n*aheadBlock, length, &got)
+	b.err = a.Storage.GetBlob(ctx, key.id, key.offset, length, &got)
 	b.data = got.b
 	close(b.ready)
 	if b.err != nil {

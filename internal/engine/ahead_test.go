@@ -38,7 +38,7 @@ func TestAhead_ARestoreThroughAVaultAsksSeldomAndGivesTheSame(t *testing.T) {
 	r := open(t, b.door(nil))
 	before := asked.Load()
 	isSource(t, r, s.ID, root)
-	if n := asked.Load() - before; n > 60 {
+	if n := asked.Load() - before; n > 90 {
 		t.Errorf("asked %d times for %d files", n, s.Files)
 	}
 	names := 0

@@ -82,6 +82,7 @@ func Open(ctx context.Context, l Location, password string) (*Repository, error)
 const (
 	localParallel  = 3
 	remoteParallel = 8
+	storeParallel  = 4 // of a tree: what is stored at once lies mixed in the packs
 )
 
 // Close lets go of the repository and of its private directory.

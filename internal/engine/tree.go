@@ -56,6 +56,7 @@ func (r *Repository) StoreTree(ctx context.Context, o TreeOptions) (Snapshot, er
 	if u.past, err = r.past(ctx, src, o); err != nil {
 		return Snapshot{}, err
 	}
+	defer r.readAhead()()
 	u.build(branches)
 	all, err := newTop(branches)
 	if err != nil {
@@ -187,7 +188,7 @@ func (u *treeUpload) upload(ctx context.Context, w repo.RepositoryWriter, all fs
 	up := upload.NewUploader(w)
 	u.uploader = up
 	up.Progress = u
-	up.ParallelUploads = u.r.parallel
+	up.ParallelUploads = min(u.r.parallel, storeParallel)
 	up.EnableActions = false
 	up.DisableIgnoreRules = true
 	up.CheckpointInterval = min(u.o.CheckpointEvery, upload.DefaultCheckpointInterval)

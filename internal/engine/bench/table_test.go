@@ -227,6 +227,7 @@ func (b *bench) printOthers(w io.Writer) {
 		ratio := float64(h) / float64(p)
 		fmt.Fprintf(w, "- %d generations of the dump: %.2f of restic's bytes; target %.2f: %s.\n", r.generations, ratio, targetBytes, met(ratio <= targetBytes))
 	}
+	r.printLikes(w)
 	var peak int64
 	at := ""
 	for _, row := range allRows {
@@ -247,6 +248,28 @@ func (b *bench) printOthers(w io.Writer) {
 			ratio := v.wall.Seconds() / d.wall.Seconds()
 			fmt.Fprintf(w, "- Through the vault, %s: %.2f of direct; target %.2f: %s.\n", row, ratio, targetVault, met(ratio <= targetVault))
 		}
+	}
+}
+
+// printLikes holds the rows against those peers that do the same work: tar and
+// zstd neither encrypt nor find what is there already.
+func (r *results) printLikes(w io.Writer) {
+	var out []string
+	for _, row := range allRows {
+		h, ok := r.median(row, "Holdfast")
+		var least time.Duration
+		for _, c := range []string{"restic", "borg"} {
+			if s, ok := r.median(row, c); ok && (least == 0 || s.wall < least) {
+				least = s.wall
+			}
+		}
+		if t, aimed := targets[row]; ok && aimed && t.peer == "" && least > 0 {
+			ratio := h.wall.Seconds() / least.Seconds()
+			out = append(out, fmt.Sprintf("%s %.2f (%s)", row, ratio, met(ratio <= t.ratio)))
+		}
+	}
+	if len(out) > 0 {
+		fmt.Fprintf(w, "- To the better of restic and borg, which encrypt and find what is there already, as tar does not: %s.\n", strings.Join(out, ", "))
 	}
 }
 
