@@ -90,6 +90,10 @@ func (s *sqlScan) Write(p []byte) (int, error) {
 			p = p[n:]
 			continue
 		}
+		if n := s.plain(p); n > 0 {
+			p = p[n:]
+			continue
+		}
 		s.step(p[0])
 		p = p[1:]
 	}
@@ -102,18 +106,60 @@ func (s *sqlScan) inQuotes(p []byte) int {
 	if s.mode == inDouble {
 		quote = '"'
 	}
-	for i, c := range p {
-		switch {
-		case s.escape:
+	end := -1 // the next quote at or after i
+	for i := 0; i < len(p); {
+		if s.escape {
 			s.escape = false
-		case c == '\\':
+			i++
+			continue
+		}
+		if end < i {
+			if end = bytes.IndexByte(p[i:], quote); end < 0 {
+				end = len(p)
+			} else {
+				end += i
+			}
+		}
+		back := bytes.IndexByte(p[i:end], '\\')
+		switch {
+		case back >= 0:
 			s.escape = true
-		case c == quote:
+			i += back + 1
+		case end < len(p):
 			s.mode = inText // a doubled quote opens the next string at once: the same for us
-			return i + 1
+			return end + 1
+		default:
+			return len(p)
 		}
 	}
 	return len(p)
+}
+
+// dull are the bytes that say nothing among the values of a row.
+var dull = func() (t [256]bool) {
+	for c := range t {
+		t[c] = true
+	}
+	for _, c := range "'\"`()\n" {
+		t[c] = false
+	}
+	return t
+}()
+
+// plain passes over what says nothing among the values of a row that nobody
+// wants, and gives how many bytes that is.
+func (s *sqlScan) plain(p []byte) int {
+	if s.mode != inText || s.kind != stmtInsert || !s.values || s.depth == 0 || s.row != nil || s.routine {
+		return 0
+	}
+	n := 0
+	for n < len(p) && dull[p[n]] {
+		n++
+	}
+	if room := maxLine - len(s.line); room > 0 {
+		s.line = append(s.line, p[:min(n, room)]...)
+	}
+	return n
 }
 
 func (s *sqlScan) step(c byte) {
