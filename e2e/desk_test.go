@@ -24,6 +24,7 @@ import (
 // desk is a demo with its people: a customer, and two of the staff.
 type desk struct {
 	dir, web, pay            string
+	door                     string   // where answers come in by mail
 	control                  []string // the environment of commands
 	customer, staff, another *page
 	site                     minimoodle.Site
@@ -41,7 +42,10 @@ func openDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	d := &desk{dir: dir, web: "http://" + freePort(t)}
-	env := environment("HOLDFAST_STATE_DIR="+dir, "HOLDFAST_LISTEN="+strings.TrimPrefix(d.web, "http://"), "HOLDFAST_AGENT_LISTEN="+freePort(t))
+	d.door = freePort(t)
+	env := environment("HOLDFAST_STATE_DIR="+dir, "HOLDFAST_LISTEN="+strings.TrimPrefix(d.web, "http://"), "HOLDFAST_AGENT_LISTEN="+freePort(t),
+		"HOLDFAST_SMTP_URL=file://"+filepath.Join(dir, "mail"), "HOLDFAST_MAIL_FROM=backup@hoster.example",
+		"HOLDFAST_REPLY_DOMAIN=replies.hoster.example", "HOLDFAST_MAIL_LISTEN="+d.door)
 	p, run := startDemo(t, dir, env)
 	t.Cleanup(func() { p.signal(t, syscall.SIGINT, 40*time.Second) })
 	found := paymentsAt.FindStringSubmatch(run.said)
@@ -253,6 +257,7 @@ func TestDesk_FromTheRequestToTheReceipt(t *testing.T) { //nolint:paralleltest /
 	t.Run("OnPostgreSQL", d.onPostgreSQL)
 	t.Run("Declined", d.declined)
 	t.Run("Question", d.question)
+	t.Run("AnswerByMail", d.answerByMail)
 	t.Run("TwoStaffAtOnce", d.twoAtOnce)
 	for _, p := range []*page{d.customer, d.staff, d.another} {
 		heard := slices.DeleteFunc(p.said(), func(line string) bool {

@@ -86,8 +86,8 @@ func (d *desk) paidLate(t *testing.T) {
 	})
 	h.visit(t, "/portal/receipts")
 	d.sees(t, p, 10*time.Second, "No. "+path.Base(ticket)+"\n", "paid")
+	d.typedStays(t, ticket)
 	d.agree(t, ticket, learn, true)
-	d.sees(t, d.another, 10*time.Second, "paid")
 	h.visit(t, ticket)
 	d.sees(t, p, 2*time.Minute, "Yes, all is well", "Files brought back")
 	got := tree(t, lang)
@@ -210,12 +210,14 @@ func (d *desk) told(t *testing.T, into any, args ...string) {
 }
 
 // spoilFiles makes the contents of a site's data copies unreadable where they
-// lie. It gives what makes them whole again.
+// lie, in the middle of the next restore on the site's host: its safety copies
+// are taken then, and nothing of the copy was read yet. It gives what makes
+// them whole again.
 func (d *desk) spoilFiles(t *testing.T, site string) (mend func()) {
 	t.Helper()
 	var sites []struct{ ID, Name string }
 	d.told(t, &sites, "site", "list", "--json")
-	whole := map[string][]byte{}
+	whole, spoilt := map[string][]byte{}, map[string][]byte{}
 	for _, s := range sites {
 		if s.Name != site {
 			continue
@@ -225,14 +227,11 @@ func (d *desk) spoilFiles(t *testing.T, site string) (mend func()) {
 				return err
 			}
 			b, err := os.ReadFile(at) //nolint:gosec // a test's
-			if err != nil {
-				return err
-			}
-			whole[at] = bytes.Clone(b)
+			whole[at], spoilt[at] = b, bytes.Clone(b)
 			for i := min(len(b), 512); i < len(b); i += 200 {
-				b[i] ^= 0xff
+				spoilt[at][i] ^= 0xff
 			}
-			return os.WriteFile(at, b, 0o600)
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -241,12 +240,26 @@ func (d *desk) spoilFiles(t *testing.T, site string) (mend func()) {
 	if len(whole) == 0 {
 		t.Fatalf("there are no packs of %s", site)
 	}
-	return func() {
-		var all []error
-		for at, b := range whole {
-			all = append(all, os.WriteFile(at, b, 0o600))
+	write := func(all map[string][]byte) error {
+		var problems []error
+		for at, b := range all {
+			problems = append(problems, os.WriteFile(at, b, 0o600))
 		}
-		if err := errors.Join(all...); err != nil {
+		return errors.Join(problems...)
+	}
+	done := make(chan error, 1)
+	go func() {
+		for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			// What a restore holds of the disk while it is at work.
+			if found, err := filepath.Glob(filepath.Join(d.dir, "hosts", "host-a", "restores", "*", "ballast")); err != nil || len(found) > 0 {
+				done <- errors.Join(err, write(spoilt))
+				return
+			}
+		}
+		done <- errors.New("no restore began")
+	}()
+	return func() {
+		if err := errors.Join(<-done, write(whole)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -174,7 +174,7 @@ func customerWork(t *testing.T, h hand) {
 // from outside; tools see a page whose own scripts are off.
 const mark = `(() => {
   document.querySelectorAll("[data-meant]").forEach(e => e.removeAttribute("data-meant"));
-  const all = [...document.querySelectorAll("a, button, summary, input, select")].filter(e => (%s) && e.checkVisibility());
+  const all = [...document.querySelectorAll("a, button, summary, input, select, textarea")].filter(e => (%s) && e.checkVisibility());
   if (all.length > 0) all[0].setAttribute("data-meant", "");
   return all.length > 0;
 })()`

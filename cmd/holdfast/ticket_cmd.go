@@ -22,6 +22,7 @@ type ticketDeed struct {
 	args                 string // what is named beside the ticket, "" for nothing
 	text                 string // what --text is, "" where none is taken
 	must                 bool   // it is needed
+	without              string // what --without-safety is, "" where none is taken
 	do                   func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, arg, text string) error
 }
 
@@ -110,6 +111,7 @@ func ticketDeeds() []ticketDeed {
 			do: func(ctx context.Context, a *app.App, who authz.Actor, seen app.TicketSeen, _, text string) error {
 				return a.RetryTicket(ctx, who, seen, text)
 			},
+			without: "why it is to begin without a safety copy, in 10 characters or more; staff's alone, kept with the restore",
 		},
 		{
 			verb: "give-up", short: "What was needed cannot be brought back; what was paid goes back", example: `--text "No copy has it."`, text: "why, as the customer reads it", must: true,
@@ -171,6 +173,10 @@ func ticketAct(s *settings, d ticketDeed) *cobra.Command {
 	if d.text != "" {
 		c.Flags().StringVar(&text, "text", "", d.text)
 	}
+	without := ""
+	if d.without != "" {
+		c.Flags().StringVar(&without, "without-safety", "", d.without)
+	}
 	version := c.Flags().Int("version", 0, "do it only if the ticket is still in this version, as shown; 0 for whatever it is in")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if d.must && strings.TrimSpace(text) == "" {
@@ -193,51 +199,18 @@ func ticketAct(s *settings, d ticketDeed) *cobra.Command {
 				}
 				seen.Version = int(v.Ticket.Version)
 			}
-			if err := d.do(ctx, a, authz.Console(), seen, arg, text); err != nil {
+			if without != "" {
+				err = a.RetryWithoutSafety(ctx, authz.Console(), seen, text, without)
+			} else {
+				err = d.do(ctx, a, authz.Console(), seen, arg, text)
+			}
+			if err != nil {
 				return err
 			}
 			return showTicket(ctx, c, a, of, *asJSON, false)
 		})
 	}
 	return c
-}
-
-// ticketJSON is a ticket as scripts read it.
-type ticketJSON struct {
-	ID       string          `json:"id"`
-	Number   int64           `json:"number"`
-	Version  int             `json:"version"`
-	Kind     string          `json:"kind"`
-	State    string          `json:"state"`
-	Priority string          `json:"priority"`
-	Subject  string          `json:"subject"`
-	Customer string          `json:"customer"`
-	Site     string          `json:"site,omitempty"`
-	Assignee string          `json:"assignee,omitempty"`
-	Due      *time.Time      `json:"due,omitempty"`
-	Late     bool            `json:"late"`
-	Stands   string          `json:"stands,omitempty"`
-	Created  time.Time       `json:"created"`
-	Restore  string          `json:"restore,omitempty"`
-	Charge   string          `json:"charge,omitempty"`
-	Request  *ticket.Request `json:"request,omitempty"`
-	Messages []messageJSON   `json:"messages,omitempty"`
-}
-
-type messageJSON struct {
-	At       time.Time `json:"at"`
-	Author   string    `json:"author"`
-	By       string    `json:"by,omitempty"`
-	Internal bool      `json:"internal"`
-	Body     string    `json:"body"`
-	Files    []string  `json:"files,omitempty"`
-}
-
-func someTime(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }
 
 func ticketList(s *settings) *cobra.Command {

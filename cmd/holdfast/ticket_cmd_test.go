@@ -58,6 +58,8 @@ func TestTicket_IsWorkedOnFromTheCommandLine(t *testing.T) {
 	p.ticket(0, "prioritise", number, "urgent")
 	p.ticket(2, "prioritise", number, "most")
 	p.ticket(1, "approve", number)
+	p.ticket(1, "retry", number, "--text", "Once more.", "--without-safety", "its database cannot be read any more")
+	p.ticket(2, "retry", number, "--text", "Once more.", "--without-safety", "short")
 	p.ticket(2, "list", "--state", "nonsense")
 	p.ticket(0, "ask", number, "--text", "Which site?")
 	p.ticket(0, "merge", other.String(), number)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"holdfast/internal/mail"
 	"holdfast/internal/store"
 	"holdfast/internal/store/dbq"
+	"holdfast/internal/text"
 	"holdfast/internal/ticket"
 )
 
@@ -168,7 +170,7 @@ func (a *App) writeLetter(ctx context.Context, m dbq.MailOutbox, l mail.Letter, 
 	if answerable {
 		l.Above = AboveMarker
 	}
-	out := mail.Message{ID: m.ID.String(), To: m.Recipient, Subject: mail.OneLine(l.Subject), Text: l.Text()}
+	out := mail.Message{ID: m.ID.String(), To: m.Recipient, Subject: text.OneLine(l.Subject), Text: l.Text()}
 	if a.people.HTML != nil {
 		out.HTML = a.people.HTML(ctx, l)
 	}
@@ -180,10 +182,7 @@ func (a *App) writeLetter(ctx context.Context, m dbq.MailOutbox, l mail.Letter, 
 
 // hosterName is who writes to customers.
 func (a *App) hosterName(ctx context.Context) string {
-	if s, err := a.Settings(ctx); err == nil && s.HosterName != "" {
-		return s.HosterName
-	}
-	return a.Product()
+	return cmp.Or(a.Known(ctx).HosterName, a.Product())
 }
 
 // ticketLetter words a ticket's mail, for a customer who may be worried: what

@@ -26,7 +26,7 @@ const module = "holdfast/"
 
 // Groups of packages that the table names often.
 var (
-	ground = []string{"internal/errs", "internal/id", "internal/money", "internal/clock"}
+	ground = []string{"internal/errs", "internal/id", "internal/money", "internal/clock", "internal/text"}
 	domain = []string{
 		"internal/tenant", "internal/site", "internal/policy", "internal/backup", "internal/catalog", "internal/drill",
 		"internal/mirror", "internal/restore", "internal/ticket", "internal/billing", "internal/host", "internal/capacity", "internal/advisor", "internal/tamper",
@@ -39,7 +39,7 @@ var (
 // package that is not here fails the test: put it in its place first.
 var house = map[string][]string{
 	// Ground.
-	"internal/errs": {}, "internal/id": {}, "internal/clock": {}, "internal/money": {},
+	"internal/errs": {}, "internal/id": {}, "internal/clock": {}, "internal/money": {}, "internal/text": {},
 	// Leaves.
 	"internal/agentproto": {},
 	"web/static":          {},

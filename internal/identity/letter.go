@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
+
+	"holdfast/internal/text"
 )
 
 // LetterKind is why a mail is written.
@@ -44,7 +45,7 @@ func (k LetterKind) Lasts() time.Duration {
 }
 
 // Write gives the letter's subject and its text, in plain words.
-func (l Letter) Write() (subject, text string) {
+func (l Letter) Write() (subject, body string) {
 	var lines []string
 	switch l.Kind {
 	case SignInLetter:
@@ -64,20 +65,9 @@ func (l Letter) Write() (subject, text string) {
 		subject = l.What
 		lines = []string{l.What + ", on " + l.At.UTC().Format("2 January 2006 at 15:04") + " UTC.", "Was it you? Then there is nothing to do.", "If it was not, set a new password now and tell us: " + l.Link}
 	}
-	foot := oneLine(l.Product) + "\n"
+	foot := text.OneLine(l.Product) + "\n"
 	if l.Support != "" {
-		foot += "Questions: " + oneLine(l.Support) + "\n"
+		foot += "Questions: " + text.OneLine(l.Support) + "\n"
 	}
-	return oneLine(subject), strings.Join(lines, "\n\n") + "\n\n-- \n" + foot
-}
-
-// oneLine keeps what people typed from adding lines to a mail's head.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
-	return strings.Join(strings.Fields(s), " ")
+	return text.OneLine(subject), strings.Join(lines, "\n\n") + "\n\n-- \n" + foot
 }

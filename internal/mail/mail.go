@@ -5,7 +5,8 @@ package mail
 
 import (
 	"strings"
-	"unicode"
+
+	"holdfast/internal/text"
 )
 
 // Message is one letter: plain text, and the same as HTML where there is any.
@@ -73,16 +74,5 @@ func (l Letter) Text() string {
 	for _, line := range l.After {
 		par(line)
 	}
-	return b.String() + "-- \n" + OneLine(l.Hoster) + "\n"
-}
-
-// OneLine keeps what people typed from adding lines to a mail's head.
-func OneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
-	return strings.Join(strings.Fields(s), " ")
+	return b.String() + "-- \n" + text.OneLine(l.Hoster) + "\n"
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/emersion/go-message"
 	_ "github.com/emersion/go-message/charset" // mails come in every charset there is
+
+	"holdfast/internal/text"
 )
 
 // What one mail may hold at most.
@@ -68,7 +70,7 @@ func Parse(raw io.Reader, own string) (Incoming, error) {
 	}
 	in := Incoming{Kind: Answer, MessageID: clip(strings.Trim(strings.TrimSpace(e.Header.Get("Message-Id")), "<>"), 250)}
 	in.Subject, _ = e.Header.Text("Subject")
-	in.Subject = clip(oneLine(in.Subject), 200)
+	in.Subject = clip(text.OneLine(in.Subject), 200)
 	from, err := mail.ParseAddressList(e.Header.Get("From"))
 	if len(from) == 1 && err == nil {
 		in.From = strings.ToLower(from[0].Address)
@@ -87,11 +89,11 @@ func Parse(raw io.Reader, own string) (Incoming, error) {
 		in.Text, in.Files = "", nil
 		return in, nil
 	}
-	text := w.plain
-	if strings.TrimSpace(text) == "" {
-		text = fromHTML(w.html)
+	body := w.plain
+	if strings.TrimSpace(body) == "" {
+		body = fromHTML(w.html)
 	}
-	in.Text = Newest(text)
+	in.Text = Newest(body)
 	if in.MessageID == "" {
 		in.MessageID = "sha256:" + hex.EncodeToString(sum.Sum(nil))
 	}
@@ -195,15 +197,15 @@ func (w *walk) file(name, kind string, body io.Reader) error {
 		name = "unnamed"
 	}
 	if len(w.in.Files) >= maxAttachments {
-		w.in.Left = append(w.in.Left, clip(oneLine(name), 120)+": only ten files are taken with one mail")
+		w.in.Left = append(w.in.Left, clip(text.OneLine(name), 120)+": only ten files are taken with one mail")
 		return nil
 	}
 	data, err := io.ReadAll(io.LimitReader(body, MaxBytes))
 	if err != nil {
-		w.in.Left = append(w.in.Left, clip(oneLine(name), 120)+": it did not arrive whole")
+		w.in.Left = append(w.in.Left, clip(text.OneLine(name), 120)+": it did not arrive whole")
 		return nil
 	}
-	w.in.Files = append(w.in.Files, File{Name: clip(oneLine(name), 200), Data: data})
+	w.in.Files = append(w.in.Files, File{Name: clip(text.OneLine(name), 200), Data: data})
 	return nil
 }
 
@@ -236,16 +238,6 @@ func (w *walk) status(body io.Reader) error {
 func valid(b []byte) string {
 	s := strings.ToValidUTF8(string(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))), "\uFFFD")
 	return strings.ReplaceAll(s, "\x00", "")
-}
-
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return strings.Join(strings.Fields(s), " ")
 }
 
 // clip cuts at most bytes, never within a character.

@@ -2,8 +2,10 @@ package dash
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"holdfast/internal/authz"
@@ -205,22 +207,33 @@ var ticketEvents = map[string]struct {
 	text  string
 }{
 	"ticket.submitted": {ui.Waiting, "It was sent to us."}, "ticket.payment_asked": {ui.Waiting, "The fee was asked for."}, "ticket.paid": {ui.Good, "The fee is settled."},
-	"ticket.unpaid": {ui.Late, "The payment went back."}, "ticket.confirmed": {ui.Good, "The customer confirmed by the site’s name."}, "ticket.approval": {ui.Good, "The restore was approved."},
+	"ticket.unpaid": {ui.Late, "The payment went back."}, "ticket.confirmed": {ui.Good, "The customer confirmed by the site’s name."}, "ticket.approval_given": {ui.Good, "It was approved by one of us."},
 	"ticket.approved": {ui.Good, "Every approval is there."}, "ticket.started": {ui.Running, "The restore was begun."}, "ticket.verifying": {ui.Running, "The host is done; what came back is compared."},
 	"ticket.restored": {ui.Good, "The site is back and verified."}, "ticket.failed": {ui.Failed, "The restore failed; its own page says how the site is."}, "ticket.retried": {ui.Waiting, "It is tried again, free of charge."},
 	"ticket.accepted": {ui.Good, "It was accepted."}, "ticket.closed": {ui.Good, "It was closed."}, "ticket.asked": {ui.Waiting, "The customer was asked for information."}, "ticket.answered": {ui.Waiting, "The customer answered."},
 	"ticket.declined": {ui.Cancelled, "It was declined."}, "ticket.withdrawn": {ui.Cancelled, "The customer withdrew it."}, "ticket.reopened": {ui.Late, "It was reopened."},
-	"ticket.assigned": {ui.None, "It was assigned."}, "ticket.prioritised": {ui.None, "Its priority was changed."}, "ticket.merged": {ui.Cancelled, "It was merged into another ticket."},
+	"ticket.assigned": {ui.None, "It was assigned."}, "ticket.prioritised": {ui.None, "Its priority was changed."}, "ticket.took_in": {ui.None, "Another ticket was merged into this one."},
+	"ticket.changed": {ui.Waiting, "Another restore point was chosen; approvals are asked for anew."}, "ticket.macro": {ui.None, "A macro was run."}, "ticket.watched": {}, "ticket.unwatched": {},
 	"ticket.frozen": {ui.Failed, "It is frozen: the payment is disputed."}, "ticket.thawed": {ui.Good, "It moves again: the dispute is over."}, "ticket.stands": {ui.Late, "It stands still."},
 	"ticket.late": {ui.Late, "A promise was missed."}, "ticket.reminded": {ui.None, "The customer was reminded."}, "ticket.undo_failed": {ui.Failed, "What was there before could not be brought back."},
 	"charge.due": {ui.Waiting, "The fee is due."}, "charge.pending": {ui.Running, "A payment is on its way."}, "charge.paid": {ui.Good, "The fee was paid."}, "charge.waived": {ui.None, "The fee was waived."},
 	"charge.offline": {ui.Good, "A payment that came another way was recorded."}, "charge.refunding": {ui.Running, "The fee goes back."}, "charge.refunded": {ui.None, "The fee went back."},
 	"charge.disputed": {ui.Failed, "The payer’s bank disputes the payment."}, "charge.lost": {ui.Failed, "The bank decided against us."}, "charge.void": {ui.Cancelled, "Nothing is owed any more."},
-	"charge.decided": {}, "charge.checkout_begun": {ui.None, "The customer went to the page of payment."},
-	"access.granted": {ui.Good, "The customer gave leave to look into the site."}, "access.revoked": {ui.None, "The leave to look into the site was taken back."},
+	"charge.alarm": {ui.Late, "Something about the fee must be looked at, on the page of money."}, "charge.alarm_seen": {ui.None, "Somebody has looked at it."},
+	"charge.decided": {}, "charge.refund": {}, "refund.asked": {}, "dispute.opened": {}, "dispute.moved": {}, "charge.checkout_begun": {ui.None, "The customer went to the page of payment."},
+	"refund.by_hand":        {ui.None, "What was paid another way was paid back by hand."},
+	"ticket.access_granted": {ui.Good, "The customer gave leave to look into the site."}, "ticket.access_revoked": {ui.None, "The leave to look into the site was taken back."},
 }
 
 func ticketEvent(verb string, detail map[string]any) (ui.State, string) {
+	if strings.HasPrefix(verb, "restore.") {
+		raw, err := json.Marshal(detail)
+		if err != nil {
+			raw = nil
+		}
+		text, _, state := restoreEventWords(verb, raw)
+		return state, text
+	}
 	e, known := ticketEvents[verb]
 	if !known {
 		return ui.None, words.Stop(words.Capital(eventPlain.Replace(verb)))

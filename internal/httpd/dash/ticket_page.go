@@ -207,6 +207,9 @@ func (s ticketPage) sentence() (ui.State, []ui.Phrase) {
 	case ticket.NeedsInformation:
 		return ui.None, ui.Say(ui.Text("It waits for "), customer, ui.Text("’s answer; the clocks stand."))
 	case ticket.Failed:
+		if s.live != nil && s.live.Between {
+			return ui.Failed, ui.Say(ui.Text("The restore failed, and "), ui.Strong("the site is not as it was"), ui.Text(": look at its host at once."))
+		}
 		return ui.Failed, ui.Say(ui.Text("The restore failed and "), ui.Strong("the site is as it was"), ui.Text(". Try again, or decline with words for the customer."))
 	case ticket.Closed:
 		return ui.Good, ui.Say(ui.Text("It is closed."))

@@ -23,6 +23,10 @@ import (
 // request.
 const soonAgain = 2 * time.Minute
 
+// draftTries is how often a draft is kept again that something else has kept
+// in the same moment.
+const draftTries = 4
+
 // typedWish is a wish as its form was sent.
 func (d *Door) typedWish(ctx context.Context, r *http.Request, p app.Person) (*wish, error) {
 	if err := d.inside.Form(r); err != nil {
@@ -95,12 +99,16 @@ func (w *wish) sameWords(ctx context.Context) (id.Ticket, error) {
 func (w *wish) keepDraft(ctx context.Context) error {
 	before := w.draft.ID
 	saved, err := w.door.app.SaveDraft(ctx, w.person.Actor, w.draft)
-	if errs.Is(err, errs.Conflict) { // two windows of one person: what was typed last stays
-		fresh, again := w.door.app.DraftTicket(ctx, w.person.Actor, w.tenant, ticket.Restore, w.siteID())
-		if again == nil && (!fresh.ID.IsZero() || before.IsZero()) { // else it was handed in meanwhile, and is no draft any more
-			w.draft.ID, w.draft.Version = fresh.ID, fresh.Version
-			saved, err = w.door.app.SaveDraft(ctx, w.person.Actor, w.draft)
+	for range draftTries { // two windows of one person, or the script that keeps the draft: what was sent last stays
+		if !errs.Is(err, errs.Conflict) {
+			break
 		}
+		fresh, again := w.door.app.DraftTicket(ctx, w.person.Actor, w.tenant, ticket.Restore, w.siteID())
+		if again != nil || fresh.ID.IsZero() && !before.IsZero() { // it was handed in meanwhile, and is no draft any more
+			break
+		}
+		w.draft.ID, w.draft.Version = fresh.ID, fresh.Version
+		saved, err = w.door.app.SaveDraft(ctx, w.person.Actor, w.draft)
 	}
 	if err != nil {
 		return err
@@ -213,13 +221,11 @@ func (d *Door) send(rw http.ResponseWriter, r *http.Request, w *wish) (templ.Com
 	if err := w.keepDraft(ctx); err != nil {
 		return d.pressedBefore(rw, r, w, before, err)
 	}
-	if before.IsZero() { // a new draft may be that of a second press, for the first one's was handed in
-		if made, err := w.sameWords(ctx); err != nil || !made.IsZero() {
-			w.discard(ctx, w.draft.ID)
-			return d.pressedBefore(rw, r, w, made, err)
-		}
+	if made, err := w.sameWords(ctx); err != nil || !made.IsZero() { // a draft may be that of a second press, for the first one's was handed in
+		w.discard(ctx, w.draft.ID)
+		return d.pressedBefore(rw, r, w, made, err)
 	}
-	made, err := d.app.SubmitTicket(ctx, w.person.Actor, w.draft, ticket.TermsVersion, nil)
+	made, err := w.handIn(ctx)
 	if err != nil {
 		return d.pressedBefore(rw, r, w, w.draft.ID, err)
 	}
@@ -229,6 +235,24 @@ func (d *Door) send(rw http.ResponseWriter, r *http.Request, w *wish) (templ.Com
 	}
 	d.toTicket(rw, r, w.person, made)
 	return nil, nil //nolint:nilnil // it has answered by itself
+}
+
+// handIn hands the draft in. The form's script may keep the draft in the same
+// moment: what was pressed counts, and is kept once more then.
+func (w *wish) handIn(ctx context.Context) (made id.Ticket, err error) {
+	for range draftTries {
+		made, err = w.door.app.SubmitTicket(ctx, w.person.Actor, w.draft, ticket.TermsVersion, nil)
+		if !errs.Is(err, errs.Conflict) {
+			return made, err
+		}
+		if became, unknown := w.became(ctx, w.draft.ID); unknown != nil || !became.IsZero() {
+			return made, err
+		}
+		if again := w.keepDraft(ctx); again != nil {
+			return made, err
+		}
+	}
+	return made, err
 }
 
 // pressedBefore leads to what a press before this one made of the draft, or

@@ -43,3 +43,33 @@ func TestRequest_PressedAtOnceIsOneTicket(t *testing.T) {
 		}
 	}
 }
+
+// The form's script keeps the draft while somebody presses: what was pressed is
+// handed in, and nobody is told of another window.
+func TestRequest_SentWhileItsDraftIsKeptIsHandedIn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.fill("good")
+	h.addAs("opener", "admin")
+	b := h.visitor("opener")
+	keep := h.wishForm("keep")
+	if got := b.do(http.MethodPost, "/portal/bring-back", keep); got.status != http.StatusSeeOther {
+		t.Fatalf("%d\n%s", got.status, text(got))
+	}
+	_, rest, found := strings.Cut(b.get("/portal/bring-back").body, `name="ticket" value="`)
+	if !found {
+		t.Fatal("the form names no draft")
+	}
+	send := h.wishForm("send")
+	keep.Set("ticket", rest[:36])
+	send.Set("ticket", rest[:36])
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() { b.do(http.MethodPost, "/portal/bring-back/draft", keep) })
+	}
+	got := b.do(http.MethodPost, "/portal/bring-back", send)
+	all.Wait()
+	if got.status != http.StatusSeeOther {
+		t.Errorf("%d\n%s", got.status, text(got))
+	}
+}
