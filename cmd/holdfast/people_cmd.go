@@ -60,7 +60,7 @@ func newTenant(s *settings) *cobra.Command {
 			return table(c.OutOrStdout(), cells)
 		})
 	}
-	return listing(group("tenant", "Customer organisations", add, list), list)
+	return listing(group("tenant", "Customer organisations", add, list, newTenantWindow(s)), list)
 }
 
 func newUser(s *settings) *cobra.Command {

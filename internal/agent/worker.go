@@ -291,7 +291,7 @@ func (t *teller) flush() {
 	t.newest = nil
 	if p != nil && t.why != "" {
 		said := *p
-		said.Detail = clip("Paused: the host is busy ("+t.why+").", maxDetailBytes)
+		said.Detail = clip(agentproto.Paused+"the host is busy ("+t.why+").", maxDetailBytes)
 		p = &said
 	}
 	t.mu.Unlock()

@@ -210,6 +210,10 @@ type StartedRequest struct {
 	Fence    int64  `json:"fence"`
 }
 
+// Paused begins the detail of a progress that stands still because the host is
+// busy; what follows says so in words.
+const Paused = "Paused: "
+
 // Progress is how far a run is. Totals are 0 while unknown.
 type Progress struct {
 	Phase      string `json:"phase"` // "inspecting", "dumping", "walking", "storing", "checking"

@@ -45,6 +45,9 @@ func (a *App) ViewHours(ctx context.Context, who authz.Actor, slug string) (Hour
 		}
 		return err
 	})
+	if errs.Is(err, errs.Forbidden) {
+		err = hide(err, "customer")
+	}
 	return v, err
 }
 
@@ -141,6 +144,9 @@ func (a *App) SetSiteHours(ctx context.Context, who authz.Actor, ref, text strin
 	of, sid, _, err := a.findSite(ctx, ref)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := authz.Check(who, authz.ViewSite, of); err != nil {
+		return nil, hide(err, "site")
 	}
 	var warning HoursWarning
 	err = a.do(ctx, who, authz.ManageSites, id.Tenant{}, func(ctx context.Context, tx *store.Tx) error {

@@ -68,7 +68,7 @@ FROM copy c WHERE c.tenant_id = $1 AND c.run_id = $2;
 -- Why a run waits: its host, its place in the line there, its repository and
 -- the destination's places.
 -- name: WaitOfRun :one
-SELECT h.name AS host_name, h.state AS host_state, h.last_seen_at, h.max_runs, s.state AS site_state, s.name AS site_name, s.time_zone, t.name AS tenant_name,
+SELECT h.name AS host_name, h.state AS host_state, h.last_seen_at, h.max_runs, h.busy AS host_busy, s.state AS site_state, s.name AS site_name, s.time_zone, t.name AS tenant_name,
   ((SELECT count(*) FROM run l WHERE l.host_id = r.host_id AND l.state = 'leased')
     + (SELECT count(*) FROM host_task l WHERE l.host_id = r.host_id AND l.state = 'leased'))::bigint AS host_running,
   (SELECT count(*) FROM run q WHERE q.host_id = r.host_id AND q.state = 'queued' AND (q.priority, q.created_at, q.id) < (r.priority, r.created_at, r.id)) AS ahead,

@@ -201,6 +201,8 @@ type SitePolicy struct {
 	Name, Href string
 	Version    string // "version 3"
 	Words      string // one line
+	Window     string // when scheduled backups start, a sentence
+	WindowHref string // where that is changed; "" for who may not
 	Assign     *AssignForm
 	Hold       *PinForm // a legal hold on all of the site's copies; lifted by the Brake's Act
 	Suspend    *PinForm // stops its backups

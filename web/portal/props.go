@@ -139,6 +139,7 @@ type SiteProps struct {
 	Lacks       string // what is left out that a school may count on; empty for nothing
 	Promise     []PromiseRow
 	PolicyName  string
+	Window      string // when scheduled backups are taken, a sentence; "" for any hour
 }
 
 // Attention is something to know, and what it means.

@@ -127,6 +127,7 @@ func (d *Door) routes() chi.Router {
 		r.Get(discoverPattern+"/stream", d.stream(d.discoveryLive))
 		r.Get(dash.RestoresStreamPath, d.stream(d.restoresLive))
 		r.Get(dash.MoneyStreamPath, d.stream(d.moneyLive))
+		r.Get(discoverPattern+"/stream", d.stream(d.discoveryLive))
 		r.Get(dash.TicketsStreamPath, d.stream(d.ticketsLive))
 		r.Get(ticketPattern+"/stream", d.stream(d.ticketLive))
 		if d.customers != nil {
@@ -177,6 +178,7 @@ func (d *Door) pages(r chi.Router) {
 	r.Get("/sites/*", d.signed(d.site))
 	r.Post("/sites/{id:[0-9a-f-]{36}}/backups", d.signed(d.startBackup))
 	d.policyPages(r)
+	d.windowPages(r)
 	r.Get(dash.RunsPath, d.signed(d.runList))
 	r.Get("/runs/{id:[0-9a-f-]{36}}", d.signed(d.run))
 	r.Post("/runs/{id:[0-9a-f-]{36}}/cancellation", d.signed(d.cancelRun))

@@ -279,6 +279,8 @@ var verbGroups = []struct{ verb, label string }{
 	{"site.held", "Legal hold put on a site"},
 	{"site.released", "Legal hold lifted"},
 	{"site.policy_assigned", "Policy assigned"},
+	{"tenant.hours_set", "Backup window of a customer changed"},
+	{"site.hours_set", "Backup window of a site changed"},
 	{"site.exclusions_changed", "What a site leaves out changed"},
 	{"tamper.alarm", "Tamper alarm"},
 	{"tamper.cleared", "Tamper alarm cleared"},

@@ -22,6 +22,7 @@ type happening struct {
 	What         string    `json:"what"`
 	DeletedAfter time.Time `json:"deleted_after"`
 	Policy       string    `json:"policy"`
+	Hours        string    `json:"hours"`
 	Name         string    `json:"name"`
 	Version      int64     `json:"version"`
 	Note         string    `json:"note"`
@@ -166,6 +167,12 @@ func (t teller) toldOfSite(verb string, h happening) (text, note string) {
 		return "The site's legal hold was lifted.", ""
 	case "site.policy_assigned":
 		return "The site follows the policy " + h.Policy + " from here on.", ""
+	case "site.hours_set":
+		return "The site's backup window was changed: scheduled backups start " + hoursWords(h.Hours, "as those of the customer's other sites") + ".", ""
+	case "tenant.hours_set":
+		return "The customer's backup window was changed: scheduled backups start " + hoursWords(h.Hours, "at any hour") + ".", ""
+	case "run.put_off":
+		return "A backup waits for the next opening of the backup window.", ""
 	case "policy.created":
 		return "The policy " + h.Name + " was made.", h.Note
 	case "policy.edited":

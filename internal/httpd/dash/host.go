@@ -217,6 +217,12 @@ func hostProblems(v app.HostView, version string, now time.Time) []dash.Problem 
 		out = append(out, dash.Problem{State: state, Word: word, Title: "Its agent is refused", Detail: "Its sites take no new copies. Make a new token below to take it back."})
 	case host.Answers:
 	}
+	if v.Row.Busy != "" && v.Row.BusySince != nil {
+		out = append(out, dash.Problem{
+			State: ui.Waiting, Word: "busy", Title: "It takes no backups for now: it is busy since " + words.Exact(*v.Row.BusySince, time.UTC),
+			Detail: words.Stop(words.Capital(v.Row.Busy)) + " Those at work pause; restores run. They go on when it is calm, or slowly when they have given way for long enough.",
+		})
+	}
 	if age := host.Compare(v.Row.AgentVersion, version); age == host.Older {
 		out = append(out, dash.Problem{State: ui.Late, Word: "older", Title: "Its agent is older than this control plane", Detail: v.Row.AgentVersion + " against " + version + ". It works on; install the new one when it suits."})
 	}

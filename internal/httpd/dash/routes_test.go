@@ -69,6 +69,12 @@ func houseTable() []row {
 			[]int{303, 404, 403, 303, 303, 303, 303, 303, 403, 403},
 			true,
 		},
+		{"GET /customers/{slug}/window", at("/customers/own/window"), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
+		{
+			"POST /customers/{slug}/window", at("/customers/own/window"), []string{"mode", "hours", "from", "22:00", "to", "22:20"},
+			[]int{303, 404, 404, 404, 404, 422, 422, 403, 403, 403},
+			true,
+		},
 		{"GET /runs", at("/runs"), nil, []int{303, 200, 200, 200, 200, 200, 200, 200, 200, 200}, true},
 		{"GET /runs/stream", at("/runs/stream"), nil, []int{401, 200, 200, 200, 200, 200, 200, 200, 200, 200}, true},
 		{

@@ -1,9 +1,12 @@
 package dash
 
 import (
+	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
+	"holdfast/internal/agentproto"
 	"holdfast/internal/app"
 	"holdfast/internal/backup"
 	"holdfast/internal/httpd/words"
@@ -40,7 +43,9 @@ func (s runPage) whyPlanned() *dash.Problem {
 	if s.Wait.SiteState != dbq.SiteStateActive {
 		return waiting("The site is "+string(s.Wait.SiteState), "No copy is taken until it is resumed; the run waits for that.")
 	}
-	if at := s.Run.NotBefore; at.After(s.now) {
+	if at := s.Run.NotBefore; s.Run.ClosesAt != nil && at.After(s.now) && s.Run.Error == "" {
+		return waiting("Waits for the backup window, "+words.Day(s.now, at, s.zone)+" "+words.Zone(at, s.zone), "The window closed before it could begin. It begins "+words.Ago(s.now, at)+", by itself; a backup that somebody asks for begins at once.")
+	} else if at.After(s.now) {
 		p := waiting("Planned for "+words.Day(s.now, at, s.zone)+" "+words.Zone(at, s.zone), "It begins "+words.Ago(s.now, at)+", by itself.")
 		if s.Run.Error != "" {
 			p.State, p.Word = ui.Late, "tried again"
@@ -89,6 +94,8 @@ func (s runPage) whyQueued() *dash.Problem {
 		return waiting("Another copy of this site is being taken", "A site takes one copy at a time. This one begins by itself after it.")
 	case w.DestinationState == string(dbq.DestinationStateReadOnly):
 		return waiting("The storage takes no new copies now", s.named("It is set to read-only. ", w.DestinationName+" is set to read-only. ")+"The run begins when it is writable again.")
+	case w.HostBusy != "":
+		return waiting(words.Capital(s.host)+" is busy", s.named("Copies give way to its sites for now.", "It takes no backups for now: "+words.Stop(w.HostBusy))+" The run begins by itself when the host is calm, or when it has waited for long enough.")
 	case w.HostRunning >= int64(w.MaxRuns):
 		return waiting(words.Capital(s.host)+" is full"+s.named("", ": "+count(w.HostRunning)+" of "+strconv.Itoa(int(w.MaxRuns))+" at once"), s.line())
 	case w.DestinationMax > 0 && w.DestinationRunning >= int64(w.DestinationMax):
@@ -126,6 +133,9 @@ func (s runPage) whyHeldUp(row dash.RunRow) *dash.Problem {
 			Detail: "The run goes on there if the host is alive, and is taken up again when it answers. Nothing is lost by the silence.",
 		}
 	}
+	if why, paused := pausedFor(s.Run); paused {
+		return waiting(words.Capital(s.host)+" is busy, and the run pauses", s.named("Copies give way to the site for now.", words.Stop(why))+" It goes on by itself when the host is calm, or when it has paused for long enough.")
+	}
 	still := stalledFor(s.Run, s.now)
 	if still <= app.RunStall {
 		return nil
@@ -152,5 +162,18 @@ func stalledFor(r dbq.Run, now time.Time) time.Duration {
 	if r.State != backup.Leased || r.MovedAt == nil {
 		return 0
 	}
+	if _, paused := pausedFor(r); paused {
+		return 0 // on purpose
+	}
 	return now.Sub(*r.MovedAt)
+}
+
+// pausedFor tells whether a run stands still because its host is busy, and
+// what its agent says of it.
+func pausedFor(r dbq.Run) (why string, paused bool) {
+	var p agentproto.Progress
+	if r.State != backup.Leased || json.Unmarshal(r.Progress, &p) != nil || !strings.HasPrefix(p.Detail, agentproto.Paused) {
+		return "", false
+	}
+	return p.Detail, true
 }

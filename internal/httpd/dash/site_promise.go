@@ -45,6 +45,10 @@ func (s sitePage) policyCard(self string) *dash.SitePolicy {
 	if may(s.person, authz.ViewPolicies, id.Tenant{}) {
 		p.Href = policyPath(s.Policy.Name)
 	}
+	p.Window = "Scheduled backups start " + s.Policy.Policy.Hours.Words() + "."
+	if may(s.person, authz.ManageTenant, id.Tenant{}) {
+		p.WindowHref = dash.WindowPath(s.Site.TenantSlug)
+	}
 	if len(s.policies) > 0 {
 		p.Assign = &dash.AssignForm{Action: self + "/policy", Site: dash.Field{Value: s.Site.Name}, Why: "Shows first what it would change; nothing is changed by that."}
 		for _, name := range s.policies {
@@ -165,7 +169,15 @@ func (s sitePage) most(kind backup.Kind) string {
 			finest = d
 		}
 	}
-	return "a copy every " + longSpan(finest) + ", late " + longSpan(s.Policy.Policy.Window+s.Policy.Policy.Grace) + " after it is due"
+	return "a copy every " + longSpan(finest) + ", late " + longSpan(s.Policy.Policy.Window+s.Policy.Policy.Grace) + " after " + s.dueWord()
+}
+
+// dueWord is from when lateness counts.
+func (s sitePage) dueWord() string {
+	if s.Policy.Policy.Hours.Always() {
+		return "it is due"
+	}
+	return "it is due and the backup window is open"
 }
 
 // longSpan writes a span that was chosen by hand: "24 h", "3 h 30 min", "7 d".

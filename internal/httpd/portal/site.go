@@ -158,6 +158,9 @@ func (s view) props() portal.SiteProps {
 		p.StreamPath += "?" + url.Values{"noticed": {s.asked.Typed}}.Encode()
 	}
 	p.About = "Times by the clock of " + s.zone.String() + "."
+	if h := s.Policy.Policy.Hours; !h.Always() {
+		p.Window = "We take these backups " + h.Words() + ", so that they do not disturb your lessons; one that you ask for is taken at once."
+	}
 	p.Attention = s.attention()
 	p.State, p.Sentence = s.sentence(p.Attention)
 	p.Coming = s.coming()

@@ -1038,7 +1038,7 @@ func (q *Queries) StartRun(ctx context.Context, arg StartRunParams) (int64, erro
 }
 
 const waitOfRun = `-- name: WaitOfRun :one
-SELECT h.name AS host_name, h.state AS host_state, h.last_seen_at, h.max_runs, s.state AS site_state, s.name AS site_name, s.time_zone, t.name AS tenant_name,
+SELECT h.name AS host_name, h.state AS host_state, h.last_seen_at, h.max_runs, h.busy AS host_busy, s.state AS site_state, s.name AS site_name, s.time_zone, t.name AS tenant_name,
   ((SELECT count(*) FROM run l WHERE l.host_id = r.host_id AND l.state = 'leased')
     + (SELECT count(*) FROM host_task l WHERE l.host_id = r.host_id AND l.state = 'leased'))::bigint AS host_running,
   (SELECT count(*) FROM run q WHERE q.host_id = r.host_id AND q.state = 'queued' AND (q.priority, q.created_at, q.id) < (r.priority, r.created_at, r.id)) AS ahead,
@@ -1064,6 +1064,7 @@ type WaitOfRunRow struct {
 	HostState          HostState
 	LastSeenAt         *time.Time
 	MaxRuns            int32
+	HostBusy           string
 	SiteState          SiteState
 	SiteName           string
 	TimeZone           string
@@ -1090,6 +1091,7 @@ func (q *Queries) WaitOfRun(ctx context.Context, arg WaitOfRunParams) (WaitOfRun
 		&i.HostState,
 		&i.LastSeenAt,
 		&i.MaxRuns,
+		&i.HostBusy,
 		&i.SiteState,
 		&i.SiteName,
 		&i.TimeZone,
