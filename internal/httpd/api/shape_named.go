@@ -3,7 +3,6 @@ package api
 import (
 	"time"
 
-	"holdfast/internal/agentproto"
 	"holdfast/internal/app"
 )
 
@@ -57,7 +56,7 @@ func namedOf(c app.Completeness) *Named {
 		MissingList: []MissingFile{}, Kept: c.Kept, KeptStoredBytes: c.KeptStoredBytes,
 	}
 	for _, m := range c.MissingList {
-		n.MissingList = append(n.MissingList, missingFile(m))
+		n.MissingList = append(n.MissingList, MissingFile{Hash: m.Hash, Bytes: m.Bytes, Rows: m.Rows, Name: m.Name, Area: m.Area, Course: m.Course})
 	}
 	if p := c.Best; p != nil {
 		n.Best = &Pair{Copy: p.Data.String(), TakenAt: p.TakenAt.UTC(), SkewSeconds: int64(p.Skew / time.Second), Missing: []MissingGroup{}}
@@ -69,8 +68,4 @@ func namedOf(c app.Completeness) *Named {
 		}
 	}
 	return n
-}
-
-func missingFile(m agentproto.MissingFile) MissingFile {
-	return MissingFile{Hash: m.Hash, Bytes: m.Bytes, Rows: m.Rows, Name: m.Name, Area: m.Area, Course: m.Course}
 }
