@@ -206,8 +206,10 @@ func (k *Keeper) do(ctx context.Context, d app.Destination, t app.Task) app.Task
 	if jerr := json.Unmarshal(bytes.TrimSpace(out.b), &r); jerr != nil {
 		return app.TaskOutcome{Err: fmt.Errorf("the keeper's child ended without a result: %w: %s", errors.Join(err, werr), complaints.b)}
 	}
-	o := app.TaskOutcome{Damage: r.Damage, SealedName: r.SealedName, SealedSHA256: r.SealedSHA256, RepositoryBytes: r.RepositoryBytes, Pairs: r.Pairs,
-		Proven: r.Proven, Found: r.Found, Repaired: r.Repaired}
+	o := app.TaskOutcome{
+		Damage: r.Damage, SealedName: r.SealedName, SealedSHA256: r.SealedSHA256, RepositoryBytes: r.RepositoryBytes, Pairs: r.Pairs,
+		Proven: r.Proven, Found: r.Found, Repaired: r.Repaired,
+	}
 	if m := r.Maintained; m != nil {
 		o.BytesBefore, o.PendingBytes = m.BytesBefore, m.PendingBytes
 	}
