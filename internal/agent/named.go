@@ -21,8 +21,8 @@ import (
 const namedRoot = "filedir"
 
 // namedRounds is how often the named files are stored until none of them was
-// deleted meanwhile. More than one is rare: it takes a deletion, while the
-// folders are walked, of a file that is older than youngFor.
+// missed. More than one is rare: it takes a deletion, while the folders are
+// walked, of a file that is older than youngFor and newer than the data copy.
 const namedRounds = 4
 
 // maxPlaced is how many contents of trashdir are put into their places.
@@ -60,7 +60,7 @@ func (w Work) storeNamed(ctx context.Context, s site, g *gathering, at time.Time
 			o.Base = base + ":" + folder
 		}
 	}
-	return g.store(ctx, r, o, warn)
+	return w.storeRounds(ctx, r, g, o, warn)
 }
 
 // newestData gives the id of the site's newest data copy, "" if there is none.
@@ -78,8 +78,8 @@ func (w Work) newestData(ctx context.Context, r *engine.Repository) (string, err
 	return newest.ID, nil
 }
 
-// store stores until nothing that is named was missed.
-func (g *gathering) store(ctx context.Context, r *engine.Repository, o engine.TreeOptions, warn func(string, ...any)) (*agentproto.NamedFiles, error) {
+// storeRounds stores until nothing that is named was missed.
+func (w Work) storeRounds(ctx context.Context, r *engine.Repository, g *gathering, o engine.TreeOptions, warn func(string, ...any)) (*agentproto.NamedFiles, error) {
 	placed := map[reference.Hash]bool{}
 	for _, h := range g.young {
 		placed[h] = true // deleted while filedir is walked, it is in trashdir
@@ -92,7 +92,7 @@ func (g *gathering) store(ctx context.Context, r *engine.Repository, o engine.Tr
 		for _, h := range inTrash {
 			placed[h] = true
 		}
-		o.Also = g.placing(placed)
+		o.Also, o.Lost = g.placing(placed), g.lost
 		snap, err := r.StoreTree(ctx, o)
 		if errs.Is(err, errs.NotFound) && o.Base != "" {
 			// filedir lay elsewhere when the data copy was taken.
@@ -112,11 +112,22 @@ func (g *gathering) store(ctx context.Context, r *engine.Repository, o engine.Tr
 		if len(inTrash) > 0 {
 			warn("%d named files were deleted while they were stored, and are not kept beside this copy.", len(inTrash))
 		}
+		w.Log.Info("the named files are kept", "rounds", round, "files", snap.Files, "stored_bytes", snap.StoredBytes)
 		if n := max(snap.ProblemCount, int64(len(snap.Problems))); n > 0 {
 			warn("%d of the files that this copy names could not be read, and are not kept beside it; the first is %s (%s).", n, snap.Problems[0].Path, snap.Problems[0].Reason)
 		}
 		return &agentproto.NamedFiles{Snapshot: snap.ID, Manifest: snap.Manifest, Files: snap.Files, Bytes: snap.Bytes, StoredBytes: snap.StoredBytes}, nil
 	}
+}
+
+// lost gives where a content lies that was deleted while filedir was walked; ""
+// where no row names it.
+func (g *gathering) lost(_, name string) string {
+	h, ok := reference.ParseHash(name)
+	if !ok || g.trashDir == "" || !g.list.Has(h) {
+		return ""
+	}
+	return filepath.Join(g.trashDir, h.Path())
 }
 
 // placing gives the places of contents that are, or soon may be, in trashdir.

@@ -64,6 +64,12 @@ type TreeOptions struct {
 	Base string
 	// Also are files from elsewhere that are put into a root.
 	Also []Placed
+	// Lost is asked of each content that the previous snapshot has in a leaf that
+	// is looked into, and that is no longer there: it gives the absolute path of
+	// where else the file lies, "" for nowhere. What is there is stored in its
+	// place, as if it were of Also. It may be called from several goroutines at
+	// once, after the leaf was listed.
+	Lost func(rootName, name string) string
 	// Watch hears of each regular file that is looked at, and whether it is new
 	// or other than in the previous snapshot; rel has slashes. It may be called
 	// from several goroutines at once, and must be quick.

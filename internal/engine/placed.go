@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/kopia/kopia/snapshot"
 	"golang.org/x/sys/unix"
 
 	"holdfast/internal/errs"
@@ -97,6 +99,42 @@ func (d *dirNode) rest(onDisk map[string]os.FileMode) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// mayLose tells whether contents that went away are looked for elsewhere.
+func (d *dirNode) mayLose() bool {
+	return d.kind == kindLeaf && !d.virtual && d.b.tree.lost != nil && !d.b.tree.dry
+}
+
+// findLost puts into d what the previous snapshot has there, the disk has no
+// more, and lies elsewhere now. d has been listed.
+func (d *dirNode) findLost(r *roll, onDisk map[string]os.FileMode) {
+	if r == nil || !r.known || !d.mayLose() {
+		return
+	}
+	files := map[string]string{}
+	for name, e := range r.was {
+		if _, there := onDisk[name]; there || e.Type != snapshot.EntryTypeFile || !d.isContent(name) {
+			continue
+		}
+		p := d.b.tree.lost(d.b.spec.Name, name)
+		if p == "" || !filepath.IsAbs(p) {
+			continue
+		}
+		if f, err := d.b.openPlaced(filepath.Clean(p)); err == nil {
+			_ = f.Close()
+			files[name] = filepath.Clean(p)
+		}
+	}
+	if len(files) == 0 {
+		return
+	}
+	all := &placing{files: files}
+	if d.placed != nil {
+		all.dirs = d.placed.dirs
+		maps.Copy(all.files, d.placed.files)
+	}
+	d.placed = all
 }
 
 // inTheWay notes that a file from elsewhere has no place.

@@ -46,6 +46,7 @@ type tree struct {
 	onTaken   func(files, bytes int64) // hears of what was taken over without a look
 	onProblem func(Problem)
 	watch     func(rootName, rel string, changed bool)
+	lost      func(rootName, name string) string
 
 	mu      sync.Mutex
 	special map[string]bool // sockets, pipes, devices
@@ -253,7 +254,7 @@ func (d *dirNode) SupportsMultipleIterations() bool { return true }
 // Iterate lists the directory.
 func (d *dirNode) Iterate(ctx context.Context) (fs.DirectoryIterator, error) {
 	l := &listing{d: d, roll: d.roll(ctx)}
-	if d.placed != nil {
+	if d.placed != nil || d.mayLose() {
 		l.onDisk = map[string]os.FileMode{}
 	}
 	if d.virtual {
@@ -311,6 +312,7 @@ func (l *listing) read() error {
 		}
 		if errors.Is(err, io.EOF) || (err == nil && len(more) == 0) {
 			l.Close()
+			l.d.findLost(l.roll, l.onDisk)
 			l.rest = l.d.rest(l.onDisk)
 			break
 		}

@@ -35,7 +35,7 @@ func (r *Repository) StoreTree(ctx context.Context, o TreeOptions) (Snapshot, er
 	if len(o.Roots) == 0 {
 		return Snapshot{}, errs.Field("roots", "there is nothing to store")
 	}
-	u := &treeUpload{r: r, o: o, src: src, tree: &tree{watch: o.Watch}, now: clock.System{}}
+	u := &treeUpload{r: r, o: o, src: src, tree: &tree{watch: o.Watch, lost: o.Lost}, now: clock.System{}}
 	u.tree.onTaken, u.tree.onProblem = u.add, u.problem
 	var branches []*branch
 	defer func() {
@@ -229,7 +229,7 @@ func (u *treeUpload) save(ctx context.Context, w repo.RepositoryWriter, m *snaps
 	f := facts{
 		Kind: Data, TakenAt: u.o.TakenAt.UTC(), StoredBytes: u.uploaded.Load(),
 		Vanished: u.tree.vanished.Load(), Special: u.tree.specials(),
-		Addressed: u.addressed, Placed: len(u.o.Also) > 0,
+		Addressed: u.addressed, Placed: len(u.o.Also) > 0 || u.o.Lost != nil,
 	}
 	if e := m.RootEntry.DirSummary; e != nil {
 		f.Files, f.Bytes = e.TotalFileCount+e.TotalSymlinkCount, e.TotalFileSize
