@@ -102,3 +102,31 @@ func TestExclusions_AreShownBeforeTheyAreSaved(t *testing.T) {
 		t.Error("the timeline does not tell of it")
 	}
 }
+
+func TestAlarm_ShowsItsEvidenceAndIsClearedWithAReason(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.fill()
+	h.alarm()
+	h.exec(`INSERT INTO tamper_look (tenant_id, run_id, site_id, at, signals, alarm, why, evidence)
+		SELECT tenant_id, run_id, site_id, now(), '{}', true, 'x', $2 FROM copy WHERE site_id = $1 AND kind = 'data' LIMIT 1`, h.site.UUID(), `["code/lib/setup.php holds no PHP `+"<script>alert(3)</script>"+`"]`)
+	b, page := h.signIn("operator"), "/sites/"+h.site.String()
+	got := b.get(page)
+	for _, want := range []string{"412 files are not what their names say", "code/lib/setup.php holds no PHP", "Clear the alarm", "It was raised"} {
+		if !strings.Contains(got.body, want) {
+			t.Errorf("missing %q", want)
+		}
+	}
+	if strings.Contains(got.body, "<script>alert(3)") || strings.Contains(h.signIn("auditor").get(page).body, "Clear the alarm") {
+		t.Error("the evidence runs, or an auditor may clear the alarm")
+	}
+	if got := b.post(page+"/alarm/end", "reason", ""); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, `id="clear-alarm" open`) {
+		t.Errorf("without a reason: %d", got.status)
+	}
+	if got := b.post(page+"/alarm/end", "reason", "we rebuilt the theme"); got.status != http.StatusSeeOther {
+		t.Errorf("%d\n%s", got.status, got.body)
+	}
+	if got := b.get(page); strings.Contains(got.body, "Clear the alarm") || !strings.Contains(got.body, "The tamper alarm was cleared.") || !strings.Contains(got.body, "we rebuilt the theme") {
+		t.Error("the alarm stands still, or the timeline does not tell of its end")
+	}
+}
