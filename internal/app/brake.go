@@ -33,7 +33,7 @@ func stopsDeletion(ctx context.Context, tx *store.Tx, c dbq.Copy) ([]policy.Reas
 		return nil, err
 	}
 	damage, err := tx.DamageStops(ctx, dbq.DamageStopsParams{TenantID: c.TenantID, SiteID: c.SiteID, Kind: c.Kind})
-	if err != nil {
+	if err != nil && !isNoRows(err) {
 		return nil, err
 	}
 	uses, err := tx.CountCopyUses(ctx, dbq.CountCopyUsesParams{TenantID: c.TenantID, CopyID: c.ID, Now: tx.Now})

@@ -60,7 +60,7 @@ UPDATE repository SET damage = $3, damage_state = $4, damaged_at = $5, healing_s
 UPDATE schedule SET damage_stops = $4, retain_at = $5 WHERE tenant_id = $1 AND site_id = $2 AND kind = $3;
 
 -- name: DamageStops :one
-SELECT EXISTS (SELECT 1 FROM schedule WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND damage_stops)::boolean;
+SELECT damage_stops FROM schedule WHERE tenant_id = $1 AND site_id = $2 AND kind = $3;
 
 -- Of every site, the kinds whose damage stops deletions: few.
 -- name: DamageStopsOf :many

@@ -133,7 +133,7 @@ func (q *Queries) CountOpenScans(ctx context.Context, destinationID id.Destinati
 }
 
 const damageStops = `-- name: DamageStops :one
-SELECT EXISTS (SELECT 1 FROM schedule WHERE tenant_id = $1 AND site_id = $2 AND kind = $3 AND damage_stops)::boolean
+SELECT damage_stops FROM schedule WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
 `
 
 type DamageStopsParams struct {
@@ -144,9 +144,9 @@ type DamageStopsParams struct {
 
 func (q *Queries) DamageStops(ctx context.Context, arg DamageStopsParams) (bool, error) {
 	row := q.db.QueryRow(ctx, damageStops, arg.TenantID, arg.SiteID, arg.Kind)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
+	var damage_stops bool
+	err := row.Scan(&damage_stops)
+	return damage_stops, err
 }
 
 const damageStopsOf = `-- name: DamageStopsOf :many
