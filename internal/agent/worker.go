@@ -90,14 +90,18 @@ func Worker(ctx context.Context, in io.Reader, out io.Writer, clk clock.Clock, l
 	if err := json.Unmarshal(b, &j); err != nil {
 		return errs.New(errs.Invalid, "the job on standard input is not one: this command is for the agent's own use")
 	}
+	ended, end := context.WithCancel(context.WithoutCancel(ctx)) // with the work, not when that is to stop
+	defer end()
 	j.gate = throttle.NewGate(throttle.SystemTimer{})
 	j.gate.Obey(j.Orders)
 	go func() {
 		if !heedParent(r, j.gate) {
 			log.Warn("the agent is gone; this run ends")
 			cancel()
-			_ = pause(context.WithoutCancel(ctx), lingerAfterStop)
-			os.Exit(1) // nobody is left to read the result
+			_ = pause(ended, lingerAfterStop)
+			if ended.Err() == nil {
+				os.Exit(1) // nobody is left to read the result
+			}
 		}
 		cancel()
 	}()
