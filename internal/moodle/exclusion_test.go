@@ -77,7 +77,9 @@ func TestApply_RefusesWhatARestoreNeeds(t *testing.T) {
 		data("filedir"), data("filedir/ab"), data("secret"), data("secret/key"), data("lang"), data("lang/de"), data("muc"), data("repository"), data("repository/private"), data("x/filedir"), data("x/filedir/y"),
 		root("elsewhere/filedir"), root(filepath.Base(s.DataRoot)), root(filepath.Base(s.DataRoot) + "/filedir"), root(filepath.Base(s.CodeDir)), root(filepath.Base(s.CodeDir) + "/backup"),
 		root("link"), root("notes.txt"), root("link/filedir"), root("link/lang"),
-		{Root: "code", Path: "mod"}, {Root: "", Path: "x"}, {Root: "filedir", Path: "ab"},
+		{Root: "code", Path: "mod"},
+		{Root: "", Path: "x"},
+		{Root: "filedir", Path: "ab"},
 		data(""), data("."), data(".."), data("../x"), data("a/../b"), data("/etc"), data("a//b"), data("a/"), data("*.mbz"), data("a?"), data(`a\b`), data("a\nb"), data(strings.Repeat("a", 2000)),
 	} {
 		got, refused := p.Apply(moodle.Exclusions{Drop: []moodle.Exclusion{d}})
