@@ -45,10 +45,10 @@ func sound(t app.Task) app.TaskOutcome {
 		found.Whole = append(found.Whole, k.Snapshot)
 	}
 	o := app.TaskOutcome{Proven: t.Row.Percent >= 100, SealedName: "x/sealed/y.hfs", SealedSHA256: strings.Repeat("0", 64)}
-	switch t.Row.Kind {
-	case dbq.TaskKindScanRepository:
+	if t.Row.Kind == dbq.TaskKindScanRepository {
 		o.Found = &found
-	case dbq.TaskKindRepairRepository:
+	}
+	if t.Row.Kind == dbq.TaskKindRepairRepository {
 		o.Repaired = &app.RepairReport{ScanReport: found}
 	}
 	return o
