@@ -123,9 +123,10 @@ func (t table) row(line []byte, row int64, x uint64) []byte {
 		return fmt.Appendf(line, "(%d,%d,%d,%d.%05d,NULL,NULL,%d,%d,'%s',0)", row+1, x&0xfff, row/20, x>>12%100, x>>20%100_000, at, at+int64(x>>50), phrases[x>>40&0x3f])
 	}
 	line = fmt.Appendf(line, "(%d,%d,%d,'", row+1, x&0xfff, at)
-	for range 14 {
+	for range 35 {
 		x = mix(x)
-		line = append(line, phrases[min(x&0xfff, x>>12&0xfff, x>>24&0xfff)]...)
+		line = append(line, words[min(x%3000, x>>16%3000, x>>32%3000)]...)
+		line = append(line, ' ')
 	}
 	return append(line, "',1,0)"...)
 }

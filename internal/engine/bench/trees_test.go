@@ -15,18 +15,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// phrases are what compressible files are made of: words that come back, the
-// common ones often, as in pages and programs.
-var phrases = func() []string {
+// words are what people write with, the common ones first.
+var words = func() []string {
 	r := rand.New(rand.NewPCG(1, 2))
-	words := make([]string, 3000)
-	for i := range words {
+	all := make([]string, 3000)
+	for i := range all {
 		b := make([]byte, 2+r.IntN(9))
 		for j := range b {
 			b[j] = byte('a' + r.IntN(26))
 		}
-		words[i] = string(b)
+		all[i] = string(b)
 	}
+	return all
+}()
+
+// phrases are what compressible files are made of: words that come back, the
+// common ones often, as in pages and programs.
+var phrases = func() []string {
+	r := rand.New(rand.NewPCG(3, 4))
 	seps := []string{" ", " ", " ", ", ", "($", "->", ");\n", "\n    ", "<p>", "</p>\n", " = ", "'", "\": \""}
 	all := make([]string, 1<<14)
 	for i := range all {
