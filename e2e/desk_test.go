@@ -354,29 +354,6 @@ func (d *desk) declined(t *testing.T) {
 	d.staff.look(t, "money")
 }
 
-func (d *desk) question(t *testing.T) {
-	h := d.hand(d.customer)
-	h.visit(t, "/portal/tickets/new")
-	h.write(t, "#subject", "How many copies do we have?")
-	d.fill(t, d.customer, "#body", "We would like to know how many copies are kept of each site.")
-	h.press(t, "ask", `e.matches("main form button.btn-main")`)
-	d.staffTicket(t, d.another, "How many copies do we have?")
-	d.fill(t, d.another, "#body", "All that your policy names; the page of each site shows them.")
-	d.submit(t, d.another, "/messages")
-	d.sees(t, d.another, 10*time.Second, "Your answer is sent.")
-	d.fill(t, d.another, "#body", "Internal: they ask this each year.")
-	d.fill(t, d.another, "#as-note", "")
-	d.submit(t, d.another, "/messages")
-	d.sees(t, d.another, 10*time.Second, "they ask this each year")
-	h.visit(t, "/portal/tickets")
-	h.press(t, "the question", named("How many copies do we have?"))
-	d.sees(t, d.customer, 10*time.Second, "the page of each site shows them")
-	if strings.Contains(d.customer.text(t), "they ask this each year") {
-		t.Error("the customer reads a note of the staff")
-	}
-	d.customer.look(t, "question")
-}
-
 // lettersCame holds that the customer was written to at each station.
 func (d *desk) lettersCame(t *testing.T) {
 	t.Helper()

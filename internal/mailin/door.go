@@ -34,8 +34,8 @@ type Door struct {
 
 // The door's bounds.
 const (
-	lineTimeout   = 60 * time.Second
-	takeTimeout   = 30 * time.Second
+	lineTimeout = 60 * time.Second
+	takeTimeout = 30 * time.Second
 	// One recipient has an answer of its own: a mail to two tickets of which one
 	// refuses it would come back whole. A sender's server that has more of them
 	// is told so (452), and hands the mail in again for each.
