@@ -151,7 +151,7 @@ func messages() map[string]any {
 		"complete_request_version4": &agentproto.CompleteRequest{
 			Instance: instance, Epoch: 7, Run: run, Fence: 45, Outcome: agentproto.OutcomeGood,
 			Copy: &agentproto.Copy{
-				Snapshot: "k1", Manifest: json.RawMessage(`{"id":"k1"}`), TakenAt: taken, Excluded: []agentproto.Excluded{}, Problems: []agentproto.Problem{},
+				Snapshot: "k1", Manifest: json.RawMessage(`{"id":"k1"}`), TakenAt: taken, Excluded: []agentproto.Excluded{{Path: "moodledata/backup", Files: 3, Bytes: 9, CourseBackups: 2, Unusual: []string{"moodledata/backup holds 2 course backups"}}}, Problems: []agentproto.Problem{},
 				Facts: agentproto.Facts{Warnings: []string{}, Moodle: moodleFacts(taken)},
 				References: &agentproto.References{
 					Snapshot: "k3", Manifest: json.RawMessage(`{"id":"k3"}`), Bytes: 9, StoredBytes: 8, Rows: 7, Hashes: 6, HashBytes: 5, FromTrash: 1, External: 2, Missing: 3,
@@ -292,7 +292,7 @@ func TestRestore_EachFieldHasAGoldenValue(t *testing.T) {
 	filled(t, "progress", reflect.ValueOf(beat))
 	filled(t, "heartbeat_answer", reflect.ValueOf(all["heartbeat_answer_restore"]).Elem())
 	good, restored := all["complete_request_good"].(*agentproto.CompleteRequest), all["complete_request_restore"].(*agentproto.CompleteRequest) //nolint:forcetypeassert // see messages
-	good.Evidence, good.Copy.Facts, good.Copy.References, good.Copy.Signals = restored.Evidence, facts, last.References, last.Signals
+	good.Evidence, good.Copy.Facts, good.Copy.References, good.Copy.Signals, good.Copy.Excluded = restored.Evidence, facts, last.References, last.Signals, last.Excluded
 	filled(t, "complete", reflect.ValueOf(good).Elem())
 }
 

@@ -35,8 +35,12 @@ func galleryAmount(words, exact string) ui.Amount { return ui.Amount{Words: word
 
 func galleryCopyFacts() []ui.Fact {
 	return []ui.Fact{
-		{Label: "Moodle", Value: "4.5.6+ (Build: 20250811)", Note: "2024100706.01"}, {Label: "Plug-ins", Value: "448", Note: "in the database"}, {Label: "Courses", Value: "214"},
-		{Label: "People", Value: "1,902", Note: "3 administrators"}, {Label: "Course backups", Value: "on, 4 kept", Note: "courses: 210 fine and 2 failed"}, {Label: "Cron", Value: "ran right before the copy"},
+		{Label: "Moodle", Value: "4.5.6+ (Build: 20250811)", Note: "2024100706.01"},
+		{Label: "Plug-ins", Value: "448", Note: "in the database"},
+		{Label: "Courses", Value: "214"},
+		{Label: "People", Value: "1,902", Note: "3 administrators"},
+		{Label: "Course backups", Value: "on, 4 kept", Note: "courses: 210 fine and 2 failed"},
+		{Label: "Cron", Value: "ran right before the copy"},
 		{Label: "Database server", Value: "10.11.14-MariaDB", Note: "dumped with mariadb-dump 10.11.14"},
 	}
 }

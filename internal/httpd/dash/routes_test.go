@@ -71,7 +71,8 @@ func houseTable() []row {
 		},
 		{"GET /customers/{slug}/window", at("/customers/own/window"), nil, []int{303, 404, 404, 404, 404, 200, 200, 200, 200, 200}, true},
 		{
-			"POST /customers/{slug}/window", at("/customers/own/window"), []string{"mode", "hours", "from", "22:00", "to", "22:20"},
+			"POST /customers/{slug}/window", at("/customers/own/window"),
+			[]string{"mode", "hours", "from", "22:00", "to", "22:20"},
 			[]int{303, 404, 404, 404, 404, 422, 422, 403, 403, 403},
 			true,
 		},
