@@ -176,9 +176,52 @@ func shared(root, p string) (string, []string) {
 	return base, strings.Split(strings.TrimPrefix(strings.TrimPrefix(p, base), "/"), "/")
 }
 
+// foundLost gives the entry of a content that went away since d was listed, nil
+// where it lies nowhere else.
+func (d *dirNode) foundLost(name string) *fileNode {
+	if !d.mayLose() || !d.isContent(name) {
+		return nil
+	}
+	p := d.b.tree.lost(d.b.spec.Name, name)
+	if p == "" || !filepath.IsAbs(p) {
+		return nil
+	}
+	f, err := d.fileFrom(name, filepath.Clean(p))
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+// handle opens a file where it is. A content that was moved since it was listed
+// is looked for where such go to, and one from there in its own place.
+func (f *fileNode) handle() (*os.File, error) {
+	if f.from != "" {
+		h, err := f.b.openPlaced(f.from)
+		if errors.Is(err, iofs.ErrNotExist) {
+			if back, err := f.b.open(f.rel); err == nil {
+				return back, nil
+			}
+		}
+		return h, err
+	}
+	h, err := f.b.open(f.rel)
+	if errors.Is(err, iofs.ErrNotExist) {
+		if now := f.in.foundLost(f.name); now != nil {
+			if moved, err := f.b.openPlaced(now.from); err == nil {
+				return moved, nil
+			}
+		}
+	}
+	return h, err
+}
+
 // placedFile gives the entry of a file from elsewhere.
 func (d *dirNode) placedFile(name string) (*fileNode, error) {
-	from := d.placed.files[name]
+	return d.fileFrom(name, d.placed.files[name])
+}
+
+func (d *dirNode) fileFrom(name, from string) (*fileNode, error) {
 	f, err := d.b.openPlaced(from)
 	if err != nil {
 		return nil, err

@@ -350,6 +350,10 @@ func (l *listing) look(de os.DirEntry) fs.Entry {
 	}
 	fi, err := de.Info()
 	if errors.Is(err, iofs.ErrNotExist) {
+		if f := l.d.foundLost(de.Name()); f != nil {
+			l.roll.saw(de.Name(), f.mode)
+			return f
+		}
 		b.tree.vanished.Add(1)
 		return nil
 	}
@@ -388,13 +392,7 @@ func (f *fileNode) Open(ctx context.Context) (fs.Reader, error) {
 	if f.b.tree.watch != nil {
 		f.changed = f.isOther(ctx)
 	}
-	var h *os.File
-	var err error
-	if f.from != "" {
-		h, err = f.b.openPlaced(f.from)
-	} else {
-		h, err = f.b.open(f.rel)
-	}
+	h, err := f.handle()
 	if err != nil {
 		f.gone = errors.Is(err, iofs.ErrNotExist)
 		return nil, err
