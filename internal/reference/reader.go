@@ -135,7 +135,7 @@ func (r *reader) rows(give func(Entry) bool) (uint64, error) {
 		if c.bad || e.Bytes < 0 || a >= uint64(len(areas)) || b >= uint64(len(courses)) {
 			return 0, damaged("a block of rows is wrong")
 		}
-		e.Area, e.Course = areas[a], courses[b]
+		e.Area, e.Course, e.Bytes = areas[a], courses[b], min(e.Bytes, maxFileBytes)
 		if !give(e) {
 			return 0, errEnough
 		}

@@ -121,6 +121,19 @@ func TestWriter_ADiskThatFillsIsToldAtTheEnd(t *testing.T) {
 	}
 }
 
+func TestWriter_NoSizeMakesASumThatNobodyTakes(t *testing.T) {
+	t.Parallel()
+	list, totals := written(t, func(w *reference.Writer) {
+		for n := range 3000 {
+			w.Add(reference.Entry{Hash: hashOf(n), Bytes: 1<<63 - 1})
+		}
+	})
+	all, err := read(list)
+	if err != nil || totals.HashBytes != 1<<50 || len(all) != 3000 || all[0].Bytes != 1<<42 {
+		t.Errorf("%d entries, %+v, %v", len(all), totals, err)
+	}
+}
+
 func TestMissing_CountsEachContentOnce(t *testing.T) {
 	t.Parallel()
 	b, _ := written(t, func(w *reference.Writer) {

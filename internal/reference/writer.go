@@ -20,9 +20,16 @@ type Totals struct {
 	Rows      int64 // as counted by the caller's calls of Add
 	Entries   int64 // written
 	Hashes    int64 // distinct contents
-	HashBytes int64 // of these, each once
+	HashBytes int64 // of these, each once; no more than maxSumBytes
 	External  int64
 }
+
+// What a row of a files table says of a size may be damaged or made up. No file
+// is taken to be larger than the first, and no site than the second.
+const (
+	maxFileBytes = 1 << 42
+	maxSumBytes  = 1 << 50
+)
 
 // Writer writes a list. It holds one block and the contents it has seen: some
 // 40 bytes for each, at most some 200 MB. It is for one goroutine.
@@ -90,12 +97,12 @@ func NewWriter(out io.Writer) *Writer {
 // this list. Names are cut to 255 bytes and made whole UTF-8. Errors of out are
 // kept for Close.
 func (w *Writer) Add(e Entry) (first bool) {
-	e.Area, e.Course, e.Bytes = cleanName(e.Area), cleanName(e.Course), max(0, e.Bytes)
+	e.Area, e.Course, e.Bytes = cleanName(e.Area), cleanName(e.Course), min(max(0, e.Bytes), maxFileBytes)
 	w.totals.Rows++
 	first, again := w.meet(e)
 	if first {
 		w.totals.Hashes++
-		w.totals.HashBytes += e.Bytes
+		w.totals.HashBytes = min(w.totals.HashBytes+e.Bytes, maxSumBytes)
 	}
 	if again {
 		return first

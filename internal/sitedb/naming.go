@@ -59,6 +59,14 @@ type naming struct {
 
 type link struct{ id, parent int64 }
 
+// A row can say any size, and one that is damaged or was made up must not make
+// a sum that nobody takes: no file is larger than the first, no site than the
+// second.
+const (
+	maxFileBytes = 1 << 42
+	maxSumBytes  = 1 << 50
+)
+
 // wanted are the tables that are read where a caller wants named files.
 func (d *dump) wanted() (map[string]wantedTable, *naming) {
 	if d.Files == nil {
@@ -148,11 +156,12 @@ func (n *naming) row(v [][]byte) {
 	if hash == emptyHash || bytes == 0 {
 		return // directories, empty files and fresh aliases
 	}
+	bytes = min(bytes, maxFileBytes)
 	n.report.Rows++
-	n.report.Bytes += bytes
+	n.report.Bytes = min(n.report.Bytes+bytes, maxSumBytes)
 	if string(v[2]) == "backup" {
 		n.report.Backups++
-		n.report.BackupBytes += bytes
+		n.report.BackupBytes = min(n.report.BackupBytes+bytes, maxSumBytes)
 	}
 	f := NamedFile{
 		Hash: hash, Bytes: bytes, Component: clean(v[2], maxCourseBytes), Area: clean(v[3], maxCourseBytes), Name: clean(v[4], maxValueBytes), Alias: v[6] != nil,

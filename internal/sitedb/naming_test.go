@@ -113,3 +113,15 @@ func FuzzNaming_ReadsBackWhatWasWritten(f *testing.F) {
 		}
 	})
 }
+
+// One damaged or made-up row must not make the sums such as the control plane
+// refuses: then no copy of the site would be taken at all.
+func TestNaming_NoRowMakesASumThatNobodyTakes(t *testing.T) {
+	t.Parallel()
+	huge := "('" + hashA + "',9223372036854775807,'backup')"
+	text := "CREATE TABLE `m_files` (`contenthash` varchar(40),`filesize` bigint,`component` varchar(100));\nINSERT INTO `m_files` VALUES " + strings.Repeat(huge+",", 2000) + huge + ";\n"
+	named, _, report := readNamed(text, false, 4096)
+	if len(named) != 2001 || named[0].Bytes != maxFileBytes || report.Rows != 2001 || report.Bytes != maxSumBytes || report.BackupBytes != maxSumBytes {
+		t.Errorf("%d rows, %+v", len(named), report)
+	}
+}
