@@ -18,6 +18,7 @@ import (
 	"holdfast/internal/copyback"
 	"holdfast/internal/engine"
 	"holdfast/internal/errs"
+	"holdfast/internal/reference"
 	"holdfast/internal/vault"
 )
 
@@ -175,5 +176,42 @@ func TestSound_TellsDamageFromAWayThatIsCut(t *testing.T) {
 	cancel()
 	if _, _, err := fresh.Database.Sound(ctx, nil); err == nil || errs.Is(err, errs.Incomplete) {
 		t.Errorf("stopped: %v", err)
+	}
+}
+
+// What an object store holds alone is neither wanted nor missing.
+func TestNamed_WhatAnObjectStoreHoldsIsNotWanted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	kept, lost, away := reference.Hash{1}, reference.Hash{2}, reference.Hash{3}
+	filedir := filepath.Join(t.TempDir(), "filedir")
+	must(t, os.MkdirAll(filepath.Dir(filepath.Join(filedir, kept.Path())), 0o700))
+	must(t, os.WriteFile(filepath.Join(filedir, kept.Path()), []byte("kept"), 0o600))
+	at := func(kind string) *engine.Repository {
+		repo, err := engine.Open(t.Context(), engine.Location{Backend: &r.store, Repository: "site1/" + kind}, password)
+		must(t, err)
+		t.Cleanup(func() { _ = repo.Close(context.Background()) })
+		return repo
+	}
+	database, data := at("database"), at("data")
+	files, err := data.StoreTree(t.Context(), engine.TreeOptions{Source: "site1/named", Roots: []engine.Root{{Name: "filedir", Path: filedir}}})
+	must(t, err)
+	list, err := database.StoreStream(t.Context(), engine.StreamOptions{Source: "site1/references", FileName: reference.FileName}, func(_ context.Context, out io.Writer) error {
+		w := reference.NewWriter(out)
+		for _, h := range []reference.Hash{away, kept, lost} {
+			w.Add(reference.Entry{Hash: h, Bytes: 4})
+		}
+		w.AddExternal(away)
+		return w.Close()
+	})
+	must(t, err)
+	got := map[string]bool{}
+	named := copyback.Named{List: copyback.Copy{Repository: database, Snapshot: list.ID}, Files: copyback.Copy{Repository: data, Snapshot: files.ID}}
+	for c, err := range named.Wanted(t.Context()) {
+		must(t, err)
+		got[c.Hash] = c.Kept
+	}
+	if there, wanted := got[lost.String()]; len(got) != 2 || !got[kept.String()] || there || !wanted {
+		t.Errorf("%v", got)
 	}
 }

@@ -22,8 +22,9 @@ type Named struct {
 	Files Copy // in the data repository
 }
 
-// Wanted gives the contents that the list names, and which of them are kept. It
-// holds the names of all that are kept, some 40 bytes each.
+// Wanted gives the contents that the list names, and which of them are kept;
+// last those that are not, without what an object store holds alone. It holds
+// the names of all that are kept or are not, some 40 bytes each.
 func (n Named) Wanted(ctx context.Context) iter.Seq2[inplace.WantedContent, error] {
 	return func(yield func(inplace.WantedContent, error) bool) {
 		kept := map[reference.Hash]struct{}{}
@@ -36,16 +37,27 @@ func (n Named) Wanted(ctx context.Context) iter.Seq2[inplace.WantedContent, erro
 				kept[h] = struct{}{}
 			}
 		}
+		away, external := map[reference.Hash]int64{}, map[reference.Hash]struct{}{}
 		for e, err := range n.entries(ctx) {
 			if err != nil {
 				yield(inplace.WantedContent{}, err)
 				return
 			}
-			if e.External {
+			_, there := kept[e.Hash]
+			switch {
+			case e.External:
+				external[e.Hash] = struct{}{}
+			case !there:
+				away[e.Hash] = e.Bytes
+			case !yield(inplace.WantedContent{Hash: e.Hash.String(), Bytes: e.Bytes, Kept: true}, nil):
+				return
+			}
+		}
+		for h, size := range away {
+			if _, elsewhere := external[h]; elsewhere {
 				continue
 			}
-			_, there := kept[e.Hash]
-			if !yield(inplace.WantedContent{Hash: e.Hash.String(), Bytes: e.Bytes, Kept: there}, nil) {
+			if !yield(inplace.WantedContent{Hash: h.String(), Bytes: size}, nil) {
 				return
 			}
 		}

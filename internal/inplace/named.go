@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"holdfast/internal/errs"
 )
 
 // Named gives the files that the database copy names, as they were kept beside
@@ -161,28 +163,49 @@ func (n *naming) serve(ctx context.Context) error {
 		return nil
 	}
 	n.w.Tell(Step{Name: StepNamed, Words: fmt.Sprintf("Bringing back files that the database names: %d so far", n.out.Back)})
+	err := n.bring(ctx, n.helping)
+	n.helping, n.bytes = n.helping[:0], 0
+	return err
+}
+
+// bring fetches contents and puts them into place. Where they cannot be had
+// together they are fetched by halves, so that one that is damaged where it is
+// kept costs no other.
+func (n *naming) bring(ctx context.Context, hashes []string) error {
 	dir := filepath.Join(n.w.j.dir, "named")
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // removed with the journal at the latest
-	if err := n.w.Named.Fetch(ctx, n.helping, dir); err != nil {
-		return err
+	err := n.w.Named.Fetch(ctx, hashes, dir)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errs.Is(err, errs.Unavailable):
+		return err // no other can be had either
+	case err != nil && len(hashes) > 1:
+		half := len(hashes) / 2
+		if err := n.bring(ctx, hashes[:half]); err != nil {
+			return err
+		}
+		return n.bring(ctx, hashes[half:])
+	case err != nil:
+		n.out.Missing++
+		return n.fail(fmt.Errorf("fetch content %s: %w", hashes[0], err))
 	}
 	from, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer from.Close() //nolint:errcheck // read only
-	for _, hash := range n.helping {
+	for _, hash := range hashes {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		size, err := n.put(from, hash)
 		if err != nil {
-			n.why = errors.Join(n.why, fmt.Errorf("put content %s into filedir: %w", hash, err))
-			if n.failed++; n.failed == maxFailed {
-				return n.why
+			if err := n.fail(fmt.Errorf("put content %s into filedir: %w", hash, err)); err != nil {
+				return err
 			}
 		}
 		if size < 0 || err != nil {
@@ -192,7 +215,16 @@ func (n *naming) serve(ctx context.Context) error {
 		n.out.Back++
 		n.out.Bytes += size
 	}
-	n.helping, n.bytes = n.helping[:0], 0
+	return nil
+}
+
+// fail notes a content that could not be brought back, and gives all that were
+// noted once they are too many.
+func (n *naming) fail(err error) error {
+	n.why = errors.Join(n.why, err)
+	if n.failed++; n.failed == maxFailed {
+		return n.why
+	}
 	return nil
 }
 

@@ -5,9 +5,11 @@ import (
 	"crypto/sha1" //nolint:gosec // Moodle names its files by SHA-1
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +21,7 @@ import (
 type shelf struct {
 	texts   map[string]string // by hash; "" is wanted and not kept
 	broken  error             // of Wanted, after all were given
+	spoilt  string            // cannot be fetched, nor what is fetched with it
 	fetched int
 }
 
@@ -37,6 +40,9 @@ func (s *shelf) Wanted(context.Context) iter.Seq2[WantedContent, error] {
 
 func (s *shelf) Fetch(_ context.Context, hashes []string, into string) error {
 	s.fetched++
+	if slices.Contains(hashes, s.spoilt) {
+		return errors.New("the content is damaged")
+	}
 	for _, h := range hashes {
 		at := moodle.ContentPath(into, h)
 		if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
@@ -110,6 +116,24 @@ func TestRun_NamedFilesThatCannotBeHadFailNoRestore(t *testing.T) {
 	ev, err := Run(t.Context(), f.o)
 	ok(t, err)
 	if ev.Named == nil || ev.Named.Back != 0 || !strings.Contains(strings.Join(ev.Warnings, "\n"), "Not every file") {
+		t.Errorf("%+v %v", ev.Named, ev.Warnings)
+	}
+}
+
+// One content that is damaged where it is kept costs no other.
+func TestRun_ADamagedNamedFileCostsNoOther(t *testing.T) {
+	t.Parallel()
+	f := build(t, situations[0], nil)
+	f.o.Parts = Parts{Database: true}
+	s := &shelf{texts: map[string]string{}, spoilt: hashOf("content 7")}
+	for i := range 50 {
+		text := fmt.Sprintf("content %d", i)
+		s.texts[hashOf(text)] = text
+	}
+	f.o.Named = s
+	ev, err := Run(t.Context(), f.o)
+	ok(t, err)
+	if ev.Named == nil || ev.Named.Lacking != 50 || ev.Named.Back != 49 || ev.Named.Missing != 1 || !strings.Contains(strings.Join(ev.Warnings, "\n"), "Not every file") {
 		t.Errorf("%+v %v", ev.Named, ev.Warnings)
 	}
 }
