@@ -32,6 +32,11 @@ func (w Work) refer(ctx context.Context, s site, r *engine.Repository, c *agentp
 	if err := g.lookAgain(ctx); err != nil {
 		return err
 	}
+	if n := named.Odd + g.odd; n > 0 && g.list.Totals().Hashes == 0 {
+		// An empty list would say that nothing is needed.
+		warn("Which files this copy needs is not known: none of the %d rows of %sfiles that were to say so could be understood.", n, c.Facts.Prefix)
+		return nil
+	}
 	refs, err := w.storeList(ctx, r, g, at)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -181,6 +181,22 @@ func TestTake_ATwinByPrefixIsAnothersAndNewContentIsKept(t *testing.T) {
 	}
 }
 
+// A files table that nobody understands is not one that needs nothing.
+func TestTake_ATableThatIsNotUnderstoodGivesNoEmptyList(t *testing.T) {
+	t.Parallel()
+	for _, change := range []string{"ALTER TABLE {files} RENAME COLUMN filesize TO filelength", "UPDATE {files} SET contenthash = UPPER(contenthash)"} {
+		r := newTruthRig(t, "pgsql", nil)
+		live, err := r.site.Live(t.Context())
+		must(t, err)
+		defer live.Close() //nolint:errcheck // a test's
+		must(t, live.Exec(t.Context(), change))
+		c := r.take(agentproto.KindDatabase)
+		if c.References != nil || !strings.Contains(strings.Join(c.Facts.Warnings, "\n"), "Which files this copy needs is not known") {
+			t.Errorf("%s: %+v, %v", change, c.References, c.Facts.Warnings)
+		}
+	}
+}
+
 func TestTake_MovedFiledirAndPublicLayoutAreFollowed(t *testing.T) {
 	t.Parallel()
 	r := newTruthRig(t, "pgsql", func(s *minimoodle.Spec) { s.Layout = moodle.LayoutPublic })

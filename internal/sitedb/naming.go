@@ -50,6 +50,7 @@ type naming struct {
 	file     func(NamedFile)
 	external func(hash string)
 	report   NamedReport
+	heard    int64 // rows of the files table
 
 	courses map[int64]string // short names
 	ofCtx   map[int64]int64  // the course of a course's context
@@ -78,10 +79,16 @@ func (d *dump) wanted() (map[string]wantedTable, *naming) {
 
 // note keeps how the reading went.
 func (d *dump) note(n *naming) {
-	if n != nil {
-		_, n.report.Seen = slices.BinarySearch(d.inv.tables, d.Prefix+"files")
-		d.report.Named = n.report
+	if n == nil {
+		return
 	}
+	_, n.report.Seen = slices.BinarySearch(d.inv.tables, d.Prefix+"files")
+	for _, t := range d.report.Tables {
+		if t.Name == d.Prefix+"files" {
+			n.report.Odd += max(0, t.Rows-n.heard) // none is passed over unsaid
+		}
+	}
+	d.report.Named = n.report
 }
 
 func (n *naming) tables(prefix string) map[string]wantedTable {
@@ -147,6 +154,7 @@ func (n *naming) courseOf(context int64) string {
 }
 
 func (n *naming) row(v [][]byte) {
+	n.heard++
 	hash := string(v[0])
 	bytes, ok := number(v[1])
 	if len(hash) != 40 || !ok || bytes < 0 {
