@@ -248,7 +248,10 @@ func (a *App) FinishTask(ctx context.Context, t Task, o TaskOutcome) error {
 		if o.Err != nil {
 			return tx.Event(ctx, "keeper.task_failed", of, map[string]any{"task": t.Row.Kind, "attempt": t.Row.Attempt, "error": p.Error, "final": p.ToState == dbq.TaskStateFailed})
 		}
-		return a.taskDone(ctx, tx, t, o, of)
+		if err := a.taskDone(ctx, tx, t, o, of); err != nil {
+			return err
+		}
+		return readOn(ctx, tx, t)
 	})
 }
 

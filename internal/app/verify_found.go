@@ -116,10 +116,11 @@ func (w *ward) judge(ctx context.Context, f ScanReport) (damaged, whole int, err
 
 // note writes down when the repository was looked at, and its next turns.
 func (w *ward) note(ctx context.Context, f ScanReport) error {
-	if f.Closed != "" {
-		return nil
-	}
 	look := nextTurn(w.repo.ID, lookEvery, w.tx.Now)
+	if f.Closed != "" {
+		_, err := w.tx.PutOffLooks(ctx, dbq.PutOffLooksParams{TenantID: w.repo.TenantID, ID: w.repo.ID, Next: look})
+		return err
+	}
 	if !f.Read {
 		_, err := w.tx.NoteLook(ctx, dbq.NoteLookParams{TenantID: w.repo.TenantID, ID: w.repo.ID, LookedAt: &w.tx.Now, Next: &look})
 		return err
@@ -162,6 +163,11 @@ func (a *App) scanned(ctx context.Context, tx *store.Tx, t Task, found *ScanRepo
 		}
 	}
 	state := DamageState(w.repo.DamageState)
+	if state == Lost || state == Acknowledged {
+		if told, err := w.told(ctx, f, damaged); told || err != nil {
+			return err
+		}
+	}
 	switch {
 	case f.fresh(), len(f.Hit) > 0 && (state == Sound || damaged > 0 && state == Acknowledged):
 		return w.damaged(ctx, f.words(len(f.Hit)))
@@ -171,6 +177,19 @@ func (a *App) scanned(ctx context.Context, tx *store.Tx, t Task, found *ScanRepo
 		return w.sound(ctx, whole)
 	}
 	return nil
+}
+
+// told tells whether a look found nothing but what was given up already: it is
+// seen again every day, and no repair brings it back.
+func (w *ward) told(ctx context.Context, f ScanReport, damaged int) (bool, error) {
+	if damaged > 0 || f.Damages > 0 || f.Closed == "" && len(f.Missing) == 0 {
+		return false, nil
+	}
+	if f.Closed == "" {
+		return true, nil
+	}
+	more, err := w.tx.OffersCopies(ctx, dbq.OffersCopiesParams{TenantID: w.repo.TenantID, RepositoryID: w.repo.ID})
+	return !more, err
 }
 
 // damaged notes that the storage is damaged, stops retention, tells staff if

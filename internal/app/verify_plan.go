@@ -129,3 +129,23 @@ func insertVerification(ctx context.Context, tx *store.Tx, repo dbq.Repository, 
 	}
 	return tx.Notify(ctx, store.ChannelTask, repo.DestinationID.String())
 }
+
+// readOn queues a look anew that was asked, while it was under way, to read
+// more than it had been told.
+func readOn(ctx context.Context, tx *store.Tx, t Task) error {
+	if t.Row.Kind != dbq.TaskKindVerifyCopy && t.Row.Kind != dbq.TaskKindScanRepository {
+		return nil
+	}
+	now, err := tx.TaskByID(ctx, t.Row.ID)
+	if isNoRows(err) || err == nil && now.Percent <= t.Row.Percent {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	repo, err := tx.RepositoryByID(ctx, dbq.RepositoryByIDParams{TenantID: now.TenantID, ID: now.RepositoryID})
+	if err != nil {
+		return err
+	}
+	return insertVerification(ctx, tx, repo, now.CopyID, now.Kind, now.Percent)
+}

@@ -46,6 +46,10 @@ UPDATE repository SET sampled_at = $3 WHERE tenant_id = $1 AND id = $2;
 -- name: NoteLook :execrows
 UPDATE repository SET looked_at = $3, look_at = sqlc.arg(next) WHERE tenant_id = $1 AND id = $2;
 
+-- What does not open is looked at again at its next turn, not at once.
+-- name: PutOffLooks :execrows
+UPDATE repository SET look_at = sqlc.arg(next)::timestamptz, scan_at = greatest(scan_at, sqlc.arg(next)::timestamptz) WHERE tenant_id = $1 AND id = $2;
+
 -- name: NoteScan :execrows
 UPDATE repository SET looked_at = sqlc.arg(now), look_at = sqlc.arg(next_look), scanned_at = sqlc.arg(now), scan_at = sqlc.arg(next_scan), scanned_bytes = sqlc.arg(bytes), frail = sqlc.arg(frail)
 WHERE tenant_id = $1 AND id = $2;
@@ -93,6 +97,10 @@ FROM copy c WHERE c.tenant_id = l.tenant_id AND c.id = l.copy_id AND l.tenant_id
 
 -- name: MoveNamedSnapshot :execrows
 UPDATE reference_list SET files_snapshot = sqlc.arg(to_snapshot) WHERE tenant_id = $1 AND files_repository_id = sqlc.arg(repository_id) AND files_snapshot = sqlc.arg(from_snapshot);
+
+-- Whether a repository has copies that are offered.
+-- name: OffersCopies :one
+SELECT EXISTS (SELECT 1 FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state IN ('good', 'incomplete'));
 
 -- How many storages of a destination were found damaged lately.
 -- name: CountDamagedSince :one

@@ -634,6 +634,23 @@ func (q *Queries) NoteScan(ctx context.Context, arg NoteScanParams) (int64, erro
 	return result.RowsAffected(), nil
 }
 
+const offersCopies = `-- name: OffersCopies :one
+SELECT EXISTS (SELECT 1 FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state IN ('good', 'incomplete'))
+`
+
+type OffersCopiesParams struct {
+	TenantID     id.Tenant
+	RepositoryID id.Repository
+}
+
+// Whether a repository has copies that are offered.
+func (q *Queries) OffersCopies(ctx context.Context, arg OffersCopiesParams) (bool, error) {
+	row := q.db.QueryRow(ctx, offersCopies, arg.TenantID, arg.RepositoryID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const planScans = `-- name: PlanScans :execrows
 UPDATE repository r SET scan_at = k.scan_at, look_at = k.look_at
 FROM (SELECT unnest($1::uuid[]) AS tenant_id, unnest($2::uuid[]) AS id,
@@ -655,6 +672,25 @@ func (q *Queries) PlanScans(ctx context.Context, arg PlanScansParams) (int64, er
 		arg.Scans,
 		arg.Looks,
 	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const putOffLooks = `-- name: PutOffLooks :execrows
+UPDATE repository SET look_at = $3::timestamptz, scan_at = greatest(scan_at, $3::timestamptz) WHERE tenant_id = $1 AND id = $2
+`
+
+type PutOffLooksParams struct {
+	TenantID id.Tenant
+	ID       id.Repository
+	Next     time.Time
+}
+
+// What does not open is looked at again at its next turn, not at once.
+func (q *Queries) PutOffLooks(ctx context.Context, arg PutOffLooksParams) (int64, error) {
+	result, err := q.db.Exec(ctx, putOffLooks, arg.TenantID, arg.ID, arg.Next)
 	if err != nil {
 		return 0, err
 	}
