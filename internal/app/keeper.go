@@ -92,6 +92,8 @@ type Task struct {
 	SealedName string   // of the copy's plain sealed file, if it has one
 	Beside     []string // further snapshots of the copy in this repository, which are deleted with it
 	Known      []string // every snapshot of the repository that the catalog means to keep
+	Leaving    []string // of a maintenance: snapshots of copies whose deletion has begun
+	Strays     []string // of a maintenance: snapshots to be deleted because nothing names them
 	SealKey    []byte   // for a sealed file of this copy
 
 	Second *SecondRepository // for measure_pair; nil: there is nothing to measure
@@ -186,6 +188,11 @@ func (a *App) describeTask(ctx context.Context, row dbq.KeeperTask) (t Task, sto
 				return err
 			}
 		}
+		if row.Kind == dbq.TaskKindMaintain {
+			if err := describeStrays(ctx, tx, repo, &t); err != nil {
+				return err
+			}
+		}
 		known, err := tx.CopiesInRepository(ctx, dbq.CopiesInRepositoryParams{TenantID: row.TenantID, RepositoryID: repo.ID})
 		if err != nil {
 			return err
@@ -223,6 +230,7 @@ type TaskOutcome struct {
 	Proven       bool          // verification read every byte of the copy
 	Found        *ScanReport   // of a scan
 	Repaired     *RepairReport // of a repair
+	Strays       *StrayReport  // of a maintenance
 
 	RepositoryBytes int64 // what the repository takes up afterwards; 0 if it was not measured
 	BytesBefore     int64 // the same before maintenance

@@ -42,9 +42,13 @@ func maintained(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome, of sto
 	if err != nil {
 		return err
 	}
+	soon, err := strayed(ctx, tx, repo, o.Strays, of)
+	if err != nil {
+		return err
+	}
 	next := nextMaintenance(tx.Now, nil, o.PendingBytes)
-	if repo.DeletedAt != nil && (repo.MaintainedAt == nil || repo.DeletedAt.After(*repo.MaintainedAt)) {
-		next = tx.Now.Add(maintainSoon) // the first one after a deletion only marks what can go
+	if soon || repo.DeletedAt != nil && (repo.MaintainedAt == nil || repo.DeletedAt.After(*repo.MaintainedAt)) {
+		next = tx.Now.Add(maintainSoon) // the first one after a deletion only marks what can go, the first to see a stray only notes it
 	}
 	_, err = tx.NoteMaintenance(ctx, dbq.NoteMaintenanceParams{
 		TenantID: repo.TenantID, ID: repo.ID, MaintainedAt: &tx.Now, MaintainAt: &next, StoredBytes: o.RepositoryBytes,

@@ -33,7 +33,9 @@ type Job struct {
 	Known      []string        `json:"known,omitempty"` // snapshots that the catalog counts on
 	SealKey    []byte          `json:"seal_key,omitempty"`
 	SpoolDir   string          `json:"spool_dir"`
-	Beside     []string        `json:"beside,omitempty"` // further snapshots of a copy that is to be deleted
+	Leaving    []string        `json:"leaving,omitempty"` // for maintain: snapshots of copies whose deletion has begun
+	Strays     []string        `json:"strays,omitempty"`  // for maintain: snapshots to be deleted because nothing names them
+	Beside     []string        `json:"beside,omitempty"`  // further snapshots of a copy that is to be deleted
 
 	Second *app.SecondRepository `json:"second,omitempty"` // for measure_pair
 	Pairs  []app.PairTask        `json:"pairs,omitempty"`
@@ -60,6 +62,7 @@ type Result struct {
 
 	RepositoryBytes int64                  `json:"repository_bytes,omitempty"` // of all its blobs after the task; 0 if they could not be counted
 	Maintained      *engine.MaintainReport `json:"maintained,omitempty"`
+	Strays          *app.StrayReport       `json:"strays,omitempty"`
 }
 
 // Child does one job read from in and writes its result to out. It stops when
@@ -204,16 +207,20 @@ func (j Job) seal(ctx context.Context, b vault.Backend, repo *engine.Repository)
 	return Result{SealedName: f.Name, SealedSHA256: f.SHA256}, err
 }
 
-// maintain gives back the space of what was deleted.
+// maintain deletes strays, and gives back the space of what was deleted.
 func (j Job) maintain(ctx context.Context, repo *engine.Repository) (Result, error) {
 	if err := j.lossless(ctx, repo); err != nil {
+		return Result{}, err
+	}
+	strays, err := j.strays(ctx, repo)
+	if err != nil {
 		return Result{}, err
 	}
 	report, err := repo.Maintain(ctx, true)
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Maintained: &report}, nil
+	return Result{Maintained: &report, Strays: strays}, nil
 }
 
 // lossless refuses a repository that lacks a snapshot that the catalog counts

@@ -179,6 +179,7 @@ func (k *Keeper) do(ctx context.Context, d app.Destination, t app.Task) app.Task
 		Site: t.Row.SiteID.String(), Copy: t.Row.CopyID.String(), Snapshot: t.Snapshot, SHA256: t.SHA256, SealedName: t.SealedName, Known: t.Known, SealKey: t.SealKey,
 		SpoolDir: k.o.SpoolDir, Beside: t.Beside, Second: t.Second, Pairs: t.Pairs,
 		Percent: t.Row.Percent, Kept: t.Kept, Frail: t.Frail, Prove: t.Prove,
+		Leaving: t.Leaving, Strays: t.Strays,
 	}
 	in, err := json.Marshal(job)
 	if err != nil {
@@ -208,7 +209,7 @@ func (k *Keeper) do(ctx context.Context, d app.Destination, t app.Task) app.Task
 	}
 	o := app.TaskOutcome{
 		Damage: r.Damage, SealedName: r.SealedName, SealedSHA256: r.SealedSHA256, RepositoryBytes: r.RepositoryBytes, Pairs: r.Pairs,
-		Proven: r.Proven, Found: r.Found, Repaired: r.Repaired,
+		Proven: r.Proven, Found: r.Found, Repaired: r.Repaired, Strays: r.Strays,
 	}
 	if m := r.Maintained; m != nil {
 		o.BytesBefore, o.PendingBytes = m.BytesBefore, m.PendingBytes

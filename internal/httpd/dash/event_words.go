@@ -288,6 +288,8 @@ var verbGroups = []struct{ verb, label string }{
 	{"repository.repaired", "Storage whole again"},
 	{"repository.lost", "Part of the storage lost"},
 	{"repository.damage_acknowledged", "Damage acknowledged"},
+	{"repository.strays_deleted", "What no copy names deleted"},
+	{"repository.strays_doubted", "Much that no copy names"},
 	{"policy.created", "Policy made"},
 	{"policy.edited", "Policy changed"},
 	{"moodle.changed", "Moodle changed"},

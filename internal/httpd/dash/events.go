@@ -35,6 +35,7 @@ type happening struct {
 	Protected    []string  `json:"protected"`
 	Kept         []string  `json:"kept"`
 	LeftOut      []string  `json:"left_out"`
+	Strays       int64     `json:"strays"`
 }
 
 // teller words events as of an instant, in a zone. All pages that tell what

@@ -32,6 +32,10 @@ func toldOfTruth(verb string, h happening) (text, note string) {
 		return "The storage " + kindOfStorage(h.Kind) + " is whole again.", ""
 	case "repository.lost":
 		return "A part of the storage " + kindOfStorage(h.Kind) + " cannot be brought back.", h.Damage
+	case "repository.strays_deleted":
+		return "Deleted from the storage " + kindOfStorage(h.Kind) + ": " + words.Many(h.Strays, "snapshot", "snapshots") + " that no copy names.", "A run died after it had stored them, before it could tell."
+	case "repository.strays_doubted":
+		return "The storage " + kindOfStorage(h.Kind) + " holds " + words.Many(h.Strays, "snapshot", "snapshots") + " that no copy names, more than runs that died explain: none of them is deleted.", "Was our database brought back from an older backup?"
 	case "repository.scan_asked":
 		return "Somebody asked that the storage " + kindOfStorage(h.Kind) + " is read again.", ""
 	case "repository.repair_asked":

@@ -2293,6 +2293,7 @@ type Repository struct {
 	DamageState    string
 	DamagedAt      *time.Time
 	HealingSince   *time.Time
+	Strays         json.RawMessage
 }
 
 type Restore struct {

@@ -1003,7 +1003,7 @@ func (q *Queries) RepositoriesNeverMaintained(ctx context.Context, maintainAt *t
 }
 
 const repositoriesToMaintain = `-- name: RepositoriesToMaintain :many
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since FROM repository WHERE state = 'ready' AND maintain_at <= $1 ORDER BY maintain_at LIMIT $2
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since, strays FROM repository WHERE state = 'ready' AND maintain_at <= $1 ORDER BY maintain_at LIMIT $2
 `
 
 type RepositoriesToMaintainParams struct {
@@ -1047,6 +1047,7 @@ func (q *Queries) RepositoriesToMaintain(ctx context.Context, arg RepositoriesTo
 			&i.DamageState,
 			&i.DamagedAt,
 			&i.HealingSince,
+			&i.Strays,
 		); err != nil {
 			return nil, err
 		}

@@ -231,7 +231,7 @@ func (q *Queries) ListRepositories(ctx context.Context) ([]ListRepositoriesRow, 
 }
 
 const repositoriesOfSite = `-- name: RepositoriesOfSite :many
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since, strays FROM repository WHERE tenant_id = $1 AND site_id = $2 ORDER BY kind
 `
 
 type RepositoriesOfSiteParams struct {
@@ -275,6 +275,7 @@ func (q *Queries) RepositoriesOfSite(ctx context.Context, arg RepositoriesOfSite
 			&i.DamageState,
 			&i.DamagedAt,
 			&i.HealingSince,
+			&i.Strays,
 		); err != nil {
 			return nil, err
 		}
@@ -287,7 +288,7 @@ func (q *Queries) RepositoriesOfSite(ctx context.Context, arg RepositoriesOfSite
 }
 
 const repositoryByID = `-- name: RepositoryByID :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since FROM repository WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since, strays FROM repository WHERE tenant_id = $1 AND id = $2
 `
 
 type RepositoryByIDParams struct {
@@ -325,12 +326,13 @@ func (q *Queries) RepositoryByID(ctx context.Context, arg RepositoryByIDParams) 
 		&i.DamageState,
 		&i.DamagedAt,
 		&i.HealingSince,
+		&i.Strays,
 	)
 	return i, err
 }
 
 const repositoryOfSite = `-- name: RepositoryOfSite :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since, strays FROM repository WHERE tenant_id = $1 AND site_id = $2 AND kind = $3
 `
 
 type RepositoryOfSiteParams struct {
@@ -369,6 +371,7 @@ func (q *Queries) RepositoryOfSite(ctx context.Context, arg RepositoryOfSitePara
 		&i.DamageState,
 		&i.DamagedAt,
 		&i.HealingSince,
+		&i.Strays,
 	)
 	return i, err
 }

@@ -345,7 +345,7 @@ func (q *Queries) LastGoodBefore(ctx context.Context, arg LastGoodBeforeParams) 
 }
 
 const lockRepository = `-- name: LockRepository :one
-SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since FROM repository WHERE tenant_id = $1 AND id = $2 FOR UPDATE
+SELECT tenant_id, id, site_id, kind, destination_id, name, password_sealed, state, created_at, maintained_at, deleted_at, maintain_at, stored_bytes, walked_at, repair_wanted, sampled_at, looked_at, look_at, scanned_at, scan_at, scanned_bytes, frail, damage, damage_state, damaged_at, healing_since, strays FROM repository WHERE tenant_id = $1 AND id = $2 FOR UPDATE
 `
 
 type LockRepositoryParams struct {
@@ -383,6 +383,7 @@ func (q *Queries) LockRepository(ctx context.Context, arg LockRepositoryParams) 
 		&i.DamageState,
 		&i.DamagedAt,
 		&i.HealingSince,
+		&i.Strays,
 	)
 	return i, err
 }
@@ -741,7 +742,7 @@ func (q *Queries) RederiveScansAfterJump(ctx context.Context, arg RederiveScansA
 }
 
 const repositoriesToLook = `-- name: RepositoriesToLook :many
-SELECT r.tenant_id, r.id, r.site_id, r.kind, r.destination_id, r.name, r.password_sealed, r.state, r.created_at, r.maintained_at, r.deleted_at, r.maintain_at, r.stored_bytes, r.walked_at, r.repair_wanted, r.sampled_at, r.looked_at, r.look_at, r.scanned_at, r.scan_at, r.scanned_bytes, r.frail, r.damage, r.damage_state, r.damaged_at, r.healing_since FROM repository r
+SELECT r.tenant_id, r.id, r.site_id, r.kind, r.destination_id, r.name, r.password_sealed, r.state, r.created_at, r.maintained_at, r.deleted_at, r.maintain_at, r.stored_bytes, r.walked_at, r.repair_wanted, r.sampled_at, r.looked_at, r.look_at, r.scanned_at, r.scan_at, r.scanned_bytes, r.frail, r.damage, r.damage_state, r.damaged_at, r.healing_since, r.strays FROM repository r
 WHERE r.destination_id = $1 AND r.state = 'ready' AND r.look_at <= $2::timestamptz
   AND NOT EXISTS (SELECT 1 FROM keeper_task k WHERE k.repository_id = r.id AND k.kind IN ('scan_repository', 'repair_repository')
     AND (k.state IN ('queued', 'running') OR k.state = 'failed' AND k.finished_at > $3::timestamptz))
@@ -797,6 +798,7 @@ func (q *Queries) RepositoriesToLook(ctx context.Context, arg RepositoriesToLook
 			&i.DamageState,
 			&i.DamagedAt,
 			&i.HealingSince,
+			&i.Strays,
 		); err != nil {
 			return nil, err
 		}
@@ -809,7 +811,7 @@ func (q *Queries) RepositoriesToLook(ctx context.Context, arg RepositoriesToLook
 }
 
 const repositoriesToScan = `-- name: RepositoriesToScan :many
-SELECT r.tenant_id, r.id, r.site_id, r.kind, r.destination_id, r.name, r.password_sealed, r.state, r.created_at, r.maintained_at, r.deleted_at, r.maintain_at, r.stored_bytes, r.walked_at, r.repair_wanted, r.sampled_at, r.looked_at, r.look_at, r.scanned_at, r.scan_at, r.scanned_bytes, r.frail, r.damage, r.damage_state, r.damaged_at, r.healing_since FROM repository r
+SELECT r.tenant_id, r.id, r.site_id, r.kind, r.destination_id, r.name, r.password_sealed, r.state, r.created_at, r.maintained_at, r.deleted_at, r.maintain_at, r.stored_bytes, r.walked_at, r.repair_wanted, r.sampled_at, r.looked_at, r.look_at, r.scanned_at, r.scan_at, r.scanned_bytes, r.frail, r.damage, r.damage_state, r.damaged_at, r.healing_since, r.strays FROM repository r
 WHERE r.destination_id = $1 AND r.state = 'ready' AND r.scan_at <= $2::timestamptz
   AND NOT EXISTS (SELECT 1 FROM keeper_task k WHERE k.repository_id = r.id AND k.kind IN ('scan_repository', 'repair_repository')
     AND (k.state IN ('queued', 'running') OR k.state = 'failed' AND k.finished_at > $3::timestamptz))
@@ -866,6 +868,7 @@ func (q *Queries) RepositoriesToScan(ctx context.Context, arg RepositoriesToScan
 			&i.DamageState,
 			&i.DamagedAt,
 			&i.HealingSince,
+			&i.Strays,
 		); err != nil {
 			return nil, err
 		}
