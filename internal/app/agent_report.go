@@ -151,11 +151,11 @@ func checkReport(r *agentproto.CompleteRequest) error {
 		return errs.Field("outcome", "%q is not an outcome", r.Outcome)
 	}
 	c := r.Copy
-	if c == nil || c.Snapshot == "" || len(c.Snapshot) > 128 {
+	if c == nil {
 		return errs.Field("copy.snapshot", "a finished copy must name its snapshot")
 	}
-	if !json.Valid(c.Manifest) || len(c.Manifest) > 1<<20 {
-		return errs.Field("copy.manifest", "must be the snapshot's manifest as JSON of at most 1 MiB")
+	if err := checkSnapshot("copy", c.Snapshot, c.Manifest); err != nil {
+		return err
 	}
 	if c.TakenAt.IsZero() || c.Files < 0 || c.Bytes < 0 || c.StoredBytes < 0 || c.Seconds < 0 || c.Vanished < 0 {
 		return errs.Field("copy", "times and counts must be there and not negative")
@@ -204,6 +204,7 @@ func keepCopy(ctx context.Context, tx *store.Tx, row dbq.Run, r agentproto.Compl
 		return err
 	}
 	c.TakenAt = plausible(row, c.TakenAt, tx.Now)
+	c.Facts.Fingerprint = clip(c.Facts.Fingerprint, 200)
 	p, err := t.place(ctx, tx, row, c, state)
 	if err != nil {
 		return err
@@ -248,7 +249,7 @@ func keepFacts(ctx context.Context, tx *store.Tx, row dbq.Run, now agentproto.Fa
 		before = siteFacts{} // an older build's; the next copies fill it
 	}
 	merged := mergeFacts(before, now, row.Kind)
-	b, err := json.Marshal(merged)
+	b, err := toJSONB(merged)
 	if err != nil {
 		return err
 	}
@@ -289,7 +290,7 @@ func insertCopy(ctx context.Context, tx *store.Tx, row dbq.Run, c *agentproto.Co
 	d := copyDetails{Facts: c.Facts, Excluded: c.Excluded, Problems: c.Problems, Tables: c.Tables}
 	d.Excluded = d.Excluded[:min(len(d.Excluded), maxListed)]
 	d.Problems = d.Problems[:min(len(d.Problems), maxListed)]
-	details, err := json.Marshal(d)
+	details, err := toJSONB(d)
 	if err != nil {
 		return made, err
 	}

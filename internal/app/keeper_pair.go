@@ -94,7 +94,7 @@ func pairsMeasured(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome) err
 			}
 			continue
 		}
-		missing, err := json.Marshal(r.Missing)
+		missing, err := toJSONB(r.Missing)
 		if err != nil {
 			return err
 		}

@@ -211,3 +211,25 @@ func ownSnapshot(ctx context.Context, tx *store.Tx, repo dbq.Repository, snapsho
 	}
 	return nil
 }
+
+// toJSONB writes a value as JSON that PostgreSQL keeps: it knows no character
+// zero, which names from a site's database or a host may hold.
+func toJSONB(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil || !bytes.Contains(b, []byte(`\u0000`)) {
+		return b, err
+	}
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		switch {
+		case b[i] != '\\':
+			out = append(out, b[i])
+		case bytes.HasPrefix(b[i:], []byte(`\u0000`)):
+			i += len(`\u0000`) - 1
+		default: // with what it escapes, which may be another backslash
+			out = append(out, b[i], b[i+1])
+			i++
+		}
+	}
+	return out, nil
+}

@@ -189,7 +189,7 @@ func (w *ward) told(ctx context.Context, f ScanReport, damaged int) (bool, error
 		return true, nil
 	}
 	more, err := w.tx.OffersCopies(ctx, dbq.OffersCopiesParams{TenantID: w.repo.TenantID, RepositoryID: w.repo.ID})
-	return !more, err
+	return more == 0, err
 }
 
 // damaged notes that the storage is damaged, stops retention, tells staff if

@@ -98,9 +98,9 @@ FROM copy c WHERE c.tenant_id = l.tenant_id AND c.id = l.copy_id AND l.tenant_id
 -- name: MoveNamedSnapshot :execrows
 UPDATE reference_list SET files_snapshot = sqlc.arg(to_snapshot) WHERE tenant_id = $1 AND files_repository_id = sqlc.arg(repository_id) AND files_snapshot = sqlc.arg(from_snapshot);
 
--- Whether a repository has copies that are offered.
+-- How many copies of a repository are offered.
 -- name: OffersCopies :one
-SELECT EXISTS (SELECT 1 FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state IN ('good', 'incomplete'));
+SELECT count(*) FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state IN ('good', 'incomplete');
 
 -- How many storages of a destination were found damaged lately.
 -- name: CountDamagedSince :one

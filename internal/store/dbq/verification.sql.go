@@ -636,7 +636,7 @@ func (q *Queries) NoteScan(ctx context.Context, arg NoteScanParams) (int64, erro
 }
 
 const offersCopies = `-- name: OffersCopies :one
-SELECT EXISTS (SELECT 1 FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state IN ('good', 'incomplete'))
+SELECT count(*) FROM copy WHERE tenant_id = $1 AND repository_id = $2 AND state IN ('good', 'incomplete')
 `
 
 type OffersCopiesParams struct {
@@ -644,12 +644,12 @@ type OffersCopiesParams struct {
 	RepositoryID id.Repository
 }
 
-// Whether a repository has copies that are offered.
-func (q *Queries) OffersCopies(ctx context.Context, arg OffersCopiesParams) (bool, error) {
+// How many copies of a repository are offered.
+func (q *Queries) OffersCopies(ctx context.Context, arg OffersCopiesParams) (int64, error) {
 	row := q.db.QueryRow(ctx, offersCopies, arg.TenantID, arg.RepositoryID)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const planScans = `-- name: PlanScans :execrows
