@@ -3,6 +3,7 @@ package engine
 import (
 	"container/list"
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/kopia/kopia/repo/blob"
@@ -162,7 +163,9 @@ func (a *ahead) block(ctx context.Context, key blockKey, length int64) ([]byte, 
 
 	got := held{b: make([]byte, 0, length)}
 	b.err = a.Storage.GetBlob(ctx, key.id, key.offset, length, &got)
-	b.data = got.b
+	if b.data = got.b; b.err == nil && int64(len(b.data)) != length {
+		b.err = errShort // the storage itself is asked, and says why
+	}
 	close(b.ready)
 	if b.err != nil {
 		a.mu.Lock()
@@ -173,6 +176,8 @@ func (a *ahead) block(ctx context.Context, key blockKey, length int64) ([]byte, 
 	}
 	return b.data, b.err
 }
+
+var errShort = errors.New("a part of a pack is shorter than it should be")
 
 // makeRoom forgets what was not used for longest. Who waits for it has it.
 func (a *ahead) makeRoom() {

@@ -181,7 +181,7 @@ func (r *Repository) lostSince(ctx context.Context) (forgotten, error) {
 	for _, e := range found {
 		var f forgotten
 		if _, err := r.rep.GetManifest(ctx, e.ID, &f); errors.Is(err, manifest.ErrNotFound) {
-			continue // replaced meanwhile
+			f.At = time.Unix(1<<40, 0) // replaced meanwhile: contents are being forgotten at this moment
 		} else if err != nil {
 			return forgotten{}, fmt.Errorf("read what was forgotten: %w", err)
 		}
