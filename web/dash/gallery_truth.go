@@ -71,7 +71,7 @@ func galleryLooked() LookedAgain {
 	return LookedAgain{Rows: []LookedRow{
 		{Kind: "Database", State: ui.Good, Word: "sound", Whole: galleryWhen(galleryNight(6), "6 d ago"), Next: galleryWhen(galleryNight(-22), "in 22 d"), Proven: "12 copies of 14 were read to the last byte since they were taken"},
 		{Kind: "Data", State: ui.Failed, Word: "being mended", Whole: galleryWhen(galleryNight(2), "2 d ago"), Note: "One pack holds bytes that are not what was stored; the next run brings back what the site still has."},
-	}}
+	}, Lost: &PinForm{Action: "/sites/1/damage/acknowledgement", Why: "Only when it is clear that neither the site nor another copy has it. Old copies are deleted again as the policy says, the damaged ones too; until then none is."}}
 }
 
 func galleryEvidence() *Evidence {

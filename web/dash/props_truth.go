@@ -33,7 +33,8 @@ type Evidence struct {
 // LookedAgain is how what is stored of a site was read again.
 type LookedAgain struct {
 	Rows  []LookedRow
-	Empty string // why there is nothing yet
+	Empty string   // why there is nothing yet
+	Lost  *PinForm // lets go of what is lost; nil for who may not, or where nothing is
 }
 
 // LookedRow is one kind's repository.

@@ -170,6 +170,7 @@ const (
 	formResume  = "suspension/end"
 
 	formAllClear = "alarm/end"
+	formLost     = "damage/acknowledgement"
 )
 
 // siteForm answers one of staff's forms of a site: POST /sites/{id}/FORM.
@@ -184,6 +185,8 @@ func (d *Door) siteForm(form string) http.HandlerFunc {
 		action, done = authz.ManageSites, "The site is resumed. What is owed starts at once."
 	case formAllClear:
 		action, done = authz.ClearAlarms, "The tamper alarm is cleared. What was seen counts as usual from here on; the copies from before stay protected for now."
+	case formLost:
+		action, done = authz.RepairCopies, "What is lost is acknowledged. Copies are deleted as the policy says again, the damaged ones too."
 	}
 	return d.signed(func(w http.ResponseWriter, r *http.Request, p app.Person) (templ.Component, error) {
 		ref := chi.URLParam(r, "id")
@@ -197,6 +200,8 @@ func (d *Door) siteForm(form string) http.HandlerFunc {
 			err = d.app.HoldSite(r.Context(), p.Actor, ref, form == formHold, reason)
 		case formAllClear:
 			err = d.app.ClearTamper(r.Context(), p.Actor, ref, reason)
+		case formLost:
+			err = d.app.AcknowledgeDamage(r.Context(), p.Actor, ref, reason)
 		default:
 			err = d.app.SuspendSite(r.Context(), p.Actor, ref, form == formSuspend, reason)
 		}

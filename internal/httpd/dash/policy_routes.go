@@ -8,7 +8,7 @@ import (
 
 // policyPages are the routes of policies and of what they keep.
 func (d *Door) policyPages(r chi.Router) {
-	for _, form := range []string{formHold, formRelease, formSuspend, formResume, formAllClear} {
+	for _, form := range []string{formHold, formRelease, formSuspend, formResume, formAllClear, formLost} {
 		r.Post("/sites/{id:[0-9a-f-]{36}}/"+form, d.siteForm(form))
 	}
 	for _, act := range []string{actProtect, actUnprotect, actPin, actUnpin, actHold, actRelease, actTakeBack} {

@@ -24,6 +24,7 @@ func policyTable() []row {
 		{"POST " + site + "suspension", func(h *house) string { h.resume(); return onSite("suspension")(h) }, reason, operators, true},
 		{"POST " + site + "suspension/end", func(h *house) string { h.suspend(); return onSite("suspension/end")(h) }, nil, operators, true},
 		{"POST " + site + "alarm/end", func(h *house) string { h.alarm(); return onSite("alarm/end")(h) }, reason, operators, true},
+		{"POST " + site + "damage/acknowledgement", func(h *house) string { h.damage(); return onSite("damage/acknowledgement")(h) }, reason, operators, true},
 		{"POST " + site + "exclusions", onSite("exclusions"), []string{"do", "look", "version", "0", "keep", "moodledata/backup"}, []int{303, 404, 403, 403, 403, 200, 200, 403, 403, 403}, true},
 		{"POST " + site + "policy", onSite("policy"), []string{"site", "own.school.example", "policy", "published", "do", "preview"}, []int{303, 403, 403, 403, 403, 200, 200, 403, 403, 403}, true},
 		{"POST " + copied + "protection", onCopy("protection"), []string{"days", "30", "reason", "a test"}, protectors, true},
@@ -78,6 +79,11 @@ func (h *house) suspend() {
 // alarm raises a tamper alarm at own.
 func (h *house) alarm() {
 	h.exec(`UPDATE site SET tamper_alarm = '412 files are not what their names say', tamper_at = now() WHERE id = $1`, h.site.UUID())
+}
+
+// damage has something lost of own's copies.
+func (h *house) damage() {
+	h.exec(`UPDATE repository SET damage_state = 'lost', damage = 'Two files are gone.', damaged_at = now() WHERE site_id = $1 AND kind = 'data'`, h.site.UUID())
 }
 
 // binCopy puts that copy into the bin, which nothing keeps out of it.

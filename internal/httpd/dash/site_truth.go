@@ -64,6 +64,13 @@ func (s sitePage) reader() figure.Reader {
 func (s sitePage) truth(p *dash.SiteProps, self string) {
 	p.Advice = figure.Advice(s.truths.advice, s.now, s.zone, s.reader())
 	p.Looked = s.looked()
+	if s.may(authz.RepairCopies) && slices.ContainsFunc(s.truths.verified, func(v app.Verified) bool { return v.State.Stops() }) {
+		p.Looked.Lost = &dash.PinForm{
+			Action: self + "/" + formLost,
+			Why:    "Only when it is clear that neither the site nor another copy has it. Old copies are deleted again as the policy says, the damaged ones too; until then none is.",
+		}
+		s.refused.reason(formLost, p.Looked.Lost)
+	}
 	s.excluded(p)
 	if s.may(authz.ManageSites) {
 		p.Exclude = s.excludeForm(self)
@@ -103,7 +110,7 @@ func (s sitePage) looked() *dash.LookedAgain {
 		case v.State == app.Acknowledged:
 			r.State, r.Word, r.Note = ui.None, "lost in part, known", v.Damage
 		case v.State != app.Sound:
-			r.State, r.Word, r.Note = ui.Failed, map[app.DamageState]string{app.DamageFound: "damage found", app.Healing: "being mended", app.Lost: "lost in part"}[v.State], v.Damage
+			r.State, r.Word, r.Note = ui.Failed, map[app.DamageState]string{app.DamageFound: "damage found", app.Healing: "being mended", app.Proving: "mended, being proven", app.Lost: "lost in part"}[v.State], v.Damage
 		case v.Overdue:
 			r.State, r.Word, r.Note = ui.Late, "late", "It was not read whole for more than "+words.Span(app.VerifyWithin)+". "+v.Trouble
 		case v.AtWork:
