@@ -76,6 +76,9 @@ func (a *App) describePairs(ctx context.Context, tx *store.Tx, row dbq.KeeperTas
 	return nil
 }
 
+// maxMissingGroups is how many courses and areas are kept of what a pair lacks.
+const maxMissingGroups = 200
+
 // pairsMeasured writes what was counted, and asks for the next ones. A pair of
 // the task without an answer counts as tried, so that nothing is asked for ever.
 func pairsMeasured(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome) error {
@@ -93,6 +96,11 @@ func pairsMeasured(ctx context.Context, tx *store.Tx, t Task, o TaskOutcome) err
 				return err
 			}
 			continue
+		}
+		r.Missing.By = r.Missing.By[:min(len(r.Missing.By), maxMissingGroups)]
+		for i := range r.Missing.By { // names of a list that a host wrote
+			g := &r.Missing.By[i]
+			g.Course, g.Area = clip(g.Course, 255), clip(g.Area, 255)
 		}
 		missing, err := toJSONB(r.Missing)
 		if err != nil {

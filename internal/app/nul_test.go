@@ -6,6 +6,7 @@ import (
 
 	"holdfast/internal/agentproto"
 	"holdfast/internal/app"
+	"holdfast/internal/authz"
 	"holdfast/internal/backup"
 	"holdfast/internal/store/dbq"
 )
@@ -33,4 +34,9 @@ func TestReports_NamesWithNULAreTakenIn(t *testing.T) {
 	o := measured(task, 17)
 	o.Pairs[0].Missing.By[0] = app.MissingGroup{Course: "BIO\x00\u202e1", Area: strings.Repeat("x", 1<<16), Files: 3}
 	r.must(r.FinishTask(t.Context(), task, o))
+	got, err := r.Completeness(t.Context(), authz.Console(), "a.example")
+	r.must(err)
+	if g := got[0].Best.Missing.By[0]; g.Course != "BIO\u202e1" || len(g.Area) != 255 {
+		t.Errorf("%q, an area of %d bytes", g.Course, len(g.Area))
+	}
 }

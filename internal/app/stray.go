@@ -125,7 +125,7 @@ func strayed(ctx context.Context, tx *store.Tx, repo dbq.Repository, r *StrayRep
 		now[s.Snapshot] = was
 	}
 	if len(now)+len(before) > 0 {
-		raw, err := json.Marshal(now)
+		raw, err := toJSONB(now)
 		if err != nil {
 			return false, fmt.Errorf("write down the strays of repository %s: %w", repo.Name, err)
 		}
