@@ -91,6 +91,9 @@ func describeStrays(ctx context.Context, tx *store.Tx, repo dbq.Repository, t *T
 // straysStopped tells whether something stands against any deletion of a site.
 func straysStopped(ctx context.Context, tx *store.Tx, repo dbq.Repository) (bool, error) {
 	s, err := tx.SiteForTenant(ctx, dbq.SiteForTenantParams{TenantID: repo.TenantID, ID: repo.SiteID})
+	if isNoRows(err) {
+		return true, nil // the site was removed: what is left of it goes with its copies
+	}
 	if err != nil {
 		return false, err
 	}

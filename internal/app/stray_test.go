@@ -76,8 +76,9 @@ func TestStrays_StayWhileAnythingStandsAgainstIt(t *testing.T) {
 		"a run may still tell of it": {change: func(r *rig) {
 			r.SQL(`UPDATE run SET state = 'leased', fence = 99, host_epoch = 1, leased_at = $1 WHERE state = 'queued'`, r.clock.Now().Add(-8*24*time.Hour))
 		}},
-		"a legal hold":   {change: func(r *rig) { r.SQL(`UPDATE site SET legal_hold = 'case 1'`) }},
-		"a tamper alarm": {change: func(r *rig) { r.SQL(`UPDATE site SET tamper_alarm = 'half of filedir changed'`) }},
+		"the site was removed": {change: func(r *rig) { r.SQL(`UPDATE site SET state = 'removed'`) }},
+		"a legal hold":         {change: func(r *rig) { r.SQL(`UPDATE site SET legal_hold = 'case 1'`) }},
+		"a tamper alarm":       {change: func(r *rig) { r.SQL(`UPDATE site SET tamper_alarm = 'half of filedir changed'`) }},
 		"the clock jumped": {change: func(r *rig) {
 			r.SQL(`INSERT INTO clock_watch (seen_at, jumped_at, jump_seconds) VALUES ($1, $1, 9) ON CONFLICT DO NOTHING`, r.clock.Now())
 			r.SQL(`UPDATE clock_watch SET seen_at = $1, jumped_at = $1`, r.clock.Now())
