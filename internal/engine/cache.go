@@ -28,7 +28,9 @@ var errCached = errs.New(errs.Invalid, "What is read through a cache proves noth
 // nothing: a cache of a local one makes everything slower. Folders, manifests
 // and files lie in it as they are sealed in the storage; the index, which names
 // contents by keyed sums and says in which blob each lies, lies open. It may be
-// deleted whenever no repository is open with it.
+// deleted whenever no repository is open with it. The index must lie in it:
+// where the disk is full, a repository does not open. So whoever takes backups
+// gives none.
 func (l Location) caching() (*content.CachingOptions, error) {
 	if l.CacheDir == "" || l.isLocal() {
 		return nil, nil //nolint:nilnil // no cache is no error
