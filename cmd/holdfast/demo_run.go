@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,13 +47,17 @@ type demoSite struct {
 	flavour                sitedb.Flavour
 	account                bool
 	seed                   int64
+	missing                int // files that its database names and nobody has
 }
 
 var demoSites = []demoSite{
 	{name: "learn.riverside.example", tenant: "riverside", host: "host-a", tz: "Europe/Berlin", layout: moodle.LayoutClassic, flavour: sitedb.MariaDB, account: true, seed: 1},
-	{name: "campus.riverside.example", tenant: "riverside", host: "host-a", tz: "Africa/Cairo", layout: moodle.LayoutPublic, flavour: sitedb.PostgreSQL, seed: 2},
+	{name: "campus.riverside.example", tenant: "riverside", host: "host-a", tz: "Africa/Cairo", layout: moodle.LayoutPublic, flavour: sitedb.PostgreSQL, seed: 2, missing: 2},
 	{name: "moodle.hillcrest.example", tenant: "hillcrest", host: "host-b", tz: "Australia/Sydney", layout: moodle.LayoutClassic, prefix: "m_", flavour: sitedb.MariaDB, seed: 3},
 }
+
+// demoUnknown is on a host and not registered: "Find sites" finds it.
+var demoUnknown = demoSite{name: "archive.hillcrest.example", host: "host-b", layout: moodle.LayoutClassic, flavour: sitedb.MariaDB, seed: 4}
 
 // demo is a running demo.
 type demo struct {
@@ -169,8 +174,9 @@ func (d *demo) seed(ctx context.Context) error {
 		}
 	}
 	var all sync.WaitGroup
-	problems := make([]error, len(demoSites))
-	for i, s := range demoSites {
+	built := append(slices.Clone(demoSites), demoUnknown)
+	problems := make([]error, len(built))
+	for i, s := range built {
 		all.Go(func() { problems[i] = d.build(ctx, s) })
 	}
 	all.Wait()
@@ -231,7 +237,7 @@ func (d *demo) build(ctx context.Context, s demoSite) error {
 	_, err = minimoodle.Build(ctx, minimoodle.Spec{
 		UID: uid, GID: gid,
 		Dir: dir, Layout: s.layout, Prefix: s.prefix, DB: moodleDatabase(conn, s.prefix), WWWRoot: "https://" + s.name, AccountRoot: s.account,
-		Users: 200, Courses: 12, Files: 400, FileBytes: 20_000, CodeFiles: 400, Seed: s.seed,
+		Users: 200, Courses: 12, Files: 400, FileBytes: 20_000, CodeFiles: 400, Seed: s.seed, Faults: minimoodle.Faults{Missing: s.missing},
 	})
 	if err != nil {
 		return fmt.Errorf("build %s: %w", s.name, err)
