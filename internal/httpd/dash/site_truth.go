@@ -119,7 +119,10 @@ func (s sitePage) looked() *dash.LookedAgain {
 			r.State, r.Word = ui.None, "not yet"
 		case v.ScannedAt.IsZero():
 			r.Word = "sound so far"
-			r.Note = "New copies were read in part as they came; the first reading of every byte is still to come."
+			r.Note = "The first reading of every byte that is stored is still to come."
+			if v.Proven < v.Copies {
+				r.Note = "New copies were sampled, which is to say read in part, as they came; the first reading of every byte is still to come."
+			}
 		}
 		if r.Note != "" {
 			r.Note = words.Stop(words.Capital(strings.TrimSpace(r.Note)))

@@ -179,6 +179,9 @@ func (w *wish) offerOf(c restore.Choice) portal.Offer {
 		}
 	}
 	o.Files = w.filesOf(c)
+	if o.Files == nil && slices.Contains(c.Notes, restore.NoteFilesShort) {
+		o.State, o.Fit = ui.Incomplete, o.Fit+"; some files that it needs are in no copy"
+	}
 	o.Lost = "Not in it: what was done on the site in the " + words.AtMost(lost) + " since then."
 	if lost < 2*time.Minute {
 		o.Lost = "Hardly anything was done since then."
