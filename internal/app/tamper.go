@@ -52,6 +52,13 @@ func (a *App) lookForTamper(ctx context.Context, tx *store.Tx, run dbq.Run, c *a
 	if err != nil {
 		return err
 	}
+	if len(rows) > 0 { // the newest first
+		n, err := tx.FilesRestoredSince(ctx, dbq.FilesRestoredSinceParams{TenantID: run.TenantID, SiteID: run.SiteID, Since: rows[0].At})
+		if err != nil {
+			return err
+		}
+		now.Restored = n > 0
+	}
 	v := tamper.Judge(history, now)
 	if err := saveLook(ctx, tx, run, now, v); err != nil || !v.Alarm {
 		return err

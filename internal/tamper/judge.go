@@ -44,7 +44,9 @@ var sealedName = regexp.MustCompile(`(^|/)[0-9a-f]{40}\.[^/]{1,60}$`)
 
 // Judge holds what a data run saw against what the runs before it saw, the
 // oldest first. It raises no alarm over a site's first copy, and measures only
-// against looks that raised none, or that a person said are well.
+// against looks that raised none, or that a person said are well. After a
+// restore of ours files that went and code that changed say nothing; what no
+// restore brings, such as wrong contents and foreign names, still does.
 func Judge(history []Look, now Look) Verdict {
 	if now.Signals.First {
 		return Verdict{}
@@ -107,7 +109,7 @@ func wrongContents(b base, now Look) string {
 func vanished(_ base, now Look) string {
 	s := now.Signals
 	before := s.Contents - s.New + s.Gone
-	if s.GoneUntrashed < goneLeast || s.GoneUntrashed*100 < before*goneShare {
+	if now.Restored || s.GoneUntrashed < goneLeast || s.GoneUntrashed*100 < before*goneShare {
 		return ""
 	}
 	return fmt.Sprintf("%d of the %d files in filedir vanished since the copy before, and are not in trashdir.", s.GoneUntrashed, before)
@@ -136,7 +138,7 @@ func foreign(b base, now Look) string {
 
 func code(b base, now Look) string {
 	s := now.Signals
-	if s.PHPChanged < phpLeast || s.PHPChanged*100 < s.PHPFiles*phpShare {
+	if now.Restored || s.PHPChanged < phpLeast || s.PHPChanged*100 < s.PHPFiles*phpShare {
 		return ""
 	}
 	if b.fingerprint == "" || now.Fingerprint != "" && now.Fingerprint != b.fingerprint {

@@ -31,6 +31,7 @@ type Look struct {
 	At          time.Time
 	Signals     Signals
 	Fingerprint string // of Moodle's version and plug-ins; "" if unknown
+	Restored    bool   // a restore of ours changed the site's files since the copy before
 	Alarm       bool   // it was judged to be one
 	Cleared     bool   // a person looked and said that all is well
 }

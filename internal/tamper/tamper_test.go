@@ -102,6 +102,23 @@ func TestJudge_NoWeekOfAnOrdinarySiteIsAnAlarm(t *testing.T) {
 	}
 }
 
+// A restore takes what came after its copy, and brings back old code.
+func TestJudge_ARestoreIsNoAttackAndHidesNone(t *testing.T) {
+	t.Parallel()
+	after := tamper.Look{At: monday.AddDate(0, 0, 15), Fingerprint: "code1:a", Signals: tamper.Signals{Contents: 20_000, Gone: 21_000, GoneUntrashed: 21_000, PHPFiles: 20_000, PHPChanged: 19_000}}
+	if !tamper.Judge(usual(), after).Alarm {
+		t.Fatal("no alarm without a restore")
+	}
+	after.Restored = true
+	if v := tamper.Judge(usual(), after); v.Alarm {
+		t.Errorf("after a restore: %+v", v)
+	}
+	after.Signals.Foreign, after.Signals.Examples = 30, sealed(30)
+	if !tamper.Judge(usual(), after).Alarm {
+		t.Error("the restore hid an encryptor")
+	}
+}
+
 // What stands unjudged is no measure; what a person said is well is.
 func TestJudge_ClearedLooksAreUsualAndOthersAreNot(t *testing.T) {
 	t.Parallel()

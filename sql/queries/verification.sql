@@ -139,6 +139,11 @@ INSERT INTO tamper_look (tenant_id, run_id, site_id, at, fingerprint, signals, a
 -- name: LooksOfSite :many
 SELECT * FROM tamper_look WHERE tenant_id = $1 AND site_id = $2 ORDER BY at DESC, run_id DESC LIMIT $3;
 
+-- Whether a restore of ours changed the site's files since an instant, its undoing with it.
+-- name: FilesRestoredSince :one
+SELECT count(*) FROM restore WHERE tenant_id = $1 AND site_id = $2 AND data_copy_id IS NOT NULL AND started_at IS NOT NULL
+  AND (ended_at IS NULL OR ended_at >= sqlc.arg(since)::timestamptz);
+
 -- name: ForgetOldLooks :execrows
 DELETE FROM tamper_look l WHERE l.tenant_id = $1 AND l.site_id = $2
   AND l.at < (SELECT k.at FROM tamper_look k WHERE k.tenant_id = $1 AND k.site_id = $2 ORDER BY k.at DESC OFFSET sqlc.arg(keep) LIMIT 1)

@@ -179,6 +179,25 @@ func (q *Queries) DamageStopsOf(ctx context.Context) ([]DamageStopsOfRow, error)
 	return items, nil
 }
 
+const filesRestoredSince = `-- name: FilesRestoredSince :one
+SELECT count(*) FROM restore WHERE tenant_id = $1 AND site_id = $2 AND data_copy_id IS NOT NULL AND started_at IS NOT NULL
+  AND (ended_at IS NULL OR ended_at >= $3::timestamptz)
+`
+
+type FilesRestoredSinceParams struct {
+	TenantID id.Tenant
+	SiteID   id.Site
+	Since    time.Time
+}
+
+// Whether a restore of ours changed the site's files since an instant, its undoing with it.
+func (q *Queries) FilesRestoredSince(ctx context.Context, arg FilesRestoredSinceParams) (int64, error) {
+	row := q.db.QueryRow(ctx, filesRestoredSince, arg.TenantID, arg.SiteID, arg.Since)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const forgetOldLooks = `-- name: ForgetOldLooks :execrows
 DELETE FROM tamper_look l WHERE l.tenant_id = $1 AND l.site_id = $2
   AND l.at < (SELECT k.at FROM tamper_look k WHERE k.tenant_id = $1 AND k.site_id = $2 ORDER BY k.at DESC OFFSET $3 LIMIT 1)
