@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -58,15 +59,23 @@ func TestNoScripts_EveryFlowWorks(t *testing.T) { //nolint:paralleltest // it sh
 	browser := startBrowser(t)
 	for who, work := range map[string]func(*testing.T, hand){"staff": staffWork, "customer": customerWork} {
 		t.Run(who, func(t *testing.T) { //nolint:paralleltest // one demo
-			p := openPageFor(t, browser, who+"-no-scripts", 4*time.Minute)
-			if _, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
-				t.Fatal(err)
-			}
-			p.do(t, "open a page that is all script", chromedp.Navigate(`data:text/html,<title>off</title><script>document.title = "on"</script>`))
-			if title, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.title")); err != nil || title != "off" {
-				t.Fatalf("scripts are %q (%v)", title, err)
-			}
-			work(t, mouse{p: p, base: "http://" + web})
+			work(t, mouseWithoutScripts(t, browser, who, web))
 		})
 	}
+	t.Run("sites of a host", func(t *testing.T) { //nolint:paralleltest // one demo
+		findSites(t, mouseWithoutScripts(t, browser, "found", web))
+	})
+}
+
+func mouseWithoutScripts(t *testing.T, browser context.Context, who, web string) mouse {
+	t.Helper()
+	p := openPageFor(t, browser, who+"-no-scripts", 4*time.Minute)
+	if _, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.do(t, "open a page that is all script", chromedp.Navigate(`data:text/html,<title>off</title><script>document.title = "on"</script>`))
+	if title, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.title")); err != nil || title != "off" {
+		t.Fatalf("scripts are %q (%v)", title, err)
+	}
+	return mouse{p: p, base: "http://" + web}
 }
