@@ -32,7 +32,7 @@ func hostFind(p *HostFind) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = hostFindPart("find", p).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = hostFindPart("find", "Find sites", p).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -40,7 +40,7 @@ func hostFind(p *HostFind) templ.Component {
 	})
 }
 
-func hostFindPart(id string, p *HostFind) templ.Component {
+func hostFindPart(id, title string, p *HostFind) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -149,7 +149,7 @@ func hostFindPart(id string, p *HostFind) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.Card(id, "Find sites", "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Card(id, title, "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

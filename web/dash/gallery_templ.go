@@ -199,7 +199,7 @@ func Gallery() templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for i, f := range galleryFinds() {
-				templ_7745c5c3_Err = hostFindPart("gallery-find-"+strconv.Itoa(i), f).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = hostFindPart("gallery-find-"+strconv.Itoa(i), "Find sites: "+f.Word, f).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
